@@ -72,9 +72,13 @@ def _serving(binaries: Path, home: Path, account: dict[str, Any], settings: dict
     options = [f"-c{name}={value}" for name, value in settings.items()]
     command = [str(binaries / "postgres"), "-D", str(home / "data"), "-k", str(home), *options]
     with (home / "log").open("wb") as log:
-        # preexec_fn is safe here: nothing else of this process runs a thread at session start.
         server: subprocess.Popen[bytes] = subprocess.Popen(
-            command, cwd="/", stdout=log, stderr=log, preexec_fn=_die_with_parent, **account  # noqa: PLW1509
+            command,
+            cwd="/",
+            stdout=log,
+            stderr=log,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it takes no lock that another thread could hold
+            **account,
         )
     try:
         _wait_until_ready(server, home)
