@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
+from ledger import db
 from tests.postgres_server import running_postgres
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +30,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh, migrated, empty database of this test's own, once on each engine."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[db.Database]:
+    """The same, opened; its connections are closed after the test."""
+    opened = db.Database(database_url)
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture(params=ENGINES)
@@ -123,8 +132,6 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def postgres_template(postgres: Postgres) -> Iterator[str]:
     """The name of a database that was migrated once, to be copied by each test."""
-    from ledger import db
-
     name = postgres.create(template="template0")
     db.migrate(postgres.url(name))
     postgres.disconnect(name)
@@ -135,8 +142,6 @@ def postgres_template(postgres: Postgres) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file that was migrated once, to be copied by each test."""
-    from ledger import db
-
     path = tmp_path_factory.mktemp("template") / "ledger.sqlite3"
     db.migrate(_sqlite_url(path))
     with closing(sqlite3.connect(path)) as connection:
