@@ -1,0 +1,271 @@
+"""Open books: rows locked for writing, worked on in memory, written back whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import orjson
+
+from ledger import chain, db, economy, kinds, tables
+from ledger.db import Row, Session
+from ledger.economy import Move, Pools, State
+from ledger.events import Posted
+from ledger.kinds.base import Breach, Line, Past, Tally
+from ledger.policy import Policy, Schedule
+
+BOOK = tables.Book.__table__  # type: ignore[attr-defined]
+ENTRY = tables.Entry.__table__  # type: ignore[attr-defined]
+BOOK_COLUMNS = ", ".join(f"b.{column.name}" for column in BOOK.columns)
+ENTRY_COLUMNS = ", ".join(f"e.{column.name}" for column in ENTRY.columns)
+BookKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What later lines may need to know of an entry: what it did, on which day, about what."""
+
+    seq: int
+    kind: str
+    about: int | None
+    day: int
+    move: Move
+    policy_version: str
+
+
+@dataclass(slots=True)
+class OpenBook:
+    """A locked book. `state` and the rest change as lines are written; `row()` is what goes back."""
+
+    creator_id: str
+    meter: str
+    version: int
+    seq: int
+    head: bytes
+    recorded_at_us: int
+    live: bool
+    policy_version: str
+    state: State
+    opening: int
+    credits_total: int
+    drains_total: int
+    breaches_total: int
+    apologies_total: int
+    last_pitch_day: int | None
+    tallies: dict[int, Tally] = field(default_factory=dict)
+    ties: dict[str, tuple[int, int]] = field(default_factory=dict)
+    breaches: dict[int, Breach] = field(default_factory=dict)
+    written: dict[int, Written] = field(default_factory=dict)
+    new_entries: list[Row] = field(default_factory=list)
+
+    @classmethod
+    def of_row(cls, row: Row) -> OpenBook:
+        """A book from its columns in table order."""
+        return cls(
+            creator_id=row[0],
+            meter=row[1],
+            version=row[2],
+            seq=row[3],
+            head=bytes(row[4]),
+            recorded_at_us=row[5],
+            live=bool(row[6]),
+            policy_version=row[7],
+            state=State(*row[8:17]),
+            opening=row[17],
+            credits_total=row[18],
+            drains_total=row[19],
+            breaches_total=row[20],
+            apologies_total=row[21],
+            last_pitch_day=row[22],
+        )
+
+    def row(self) -> Row:
+        """The book's columns in table order."""
+        return (
+            self.creator_id,
+            self.meter,
+            self.version,
+            self.seq,
+            self.head,
+            self.recorded_at_us,
+            self.live,
+            self.policy_version,
+            *self.state,
+            self.opening,
+            self.credits_total,
+            self.drains_total,
+            self.breaches_total,
+            self.apologies_total,
+            self.last_pitch_day,
+        )
+
+    def settle(self, day: int, *, schedule: Schedule, recorded_at_us: int) -> bool:
+        """Post the decay and recovery of the days up to `day` as one entry. False where nothing was due."""
+        before = self.state
+        if day <= before.day:
+            return False
+        after = economy.accrue(before, day, schedule, policy_version=self.policy_version)
+        self.opening = after.standing
+        if after[:8] == before[:8]:
+            self.state = after
+            return False
+        policy = schedule.at(day - 1, self.policy_version)
+        pools = Pools(*(now - then for now, then in zip(after[:4], before[:4], strict=True)))
+        factors = f'{{"from_day":{before.day},"to_day":{day}}}'
+        self._append("settlement", factors, None, None, b"", pools, after, policy.version, recorded_at_us)
+        return True
+
+    def plan(self, lines: Sequence[Line], *, policy: Policy) -> list[Posted]:
+        """What the lines will become, before anything is written: an event's outcome names its entries."""
+        planned, state, seq = [], self.state, self.seq
+        for line in lines:
+            move = kinds.amounts(line.kind, line.factors, policy.rates)
+            pools = economy.land(state, move)
+            state, seq = economy.advance(state, pools, move), seq + 1
+            planned.append(Posted(self.meter, seq, line.kind, -pools.world, state.standing))
+        return planned
+
+    def write(
+        self, lines: Sequence[Line], *, policy: Policy, event_id: str, event_hash: bytes, recorded_at_us: int
+    ) -> None:
+        """Write an event's lines as entries, one after another. Refuses nothing."""
+        for line in lines:
+            move = kinds.amounts(line.kind, line.factors, policy.rates)
+            pools = economy.land(self.state, move)
+            after = economy.advance(self.state, pools, move)
+            about = self.seq if line.linked else line.about
+            factors = orjson.dumps(line.factors, option=orjson.OPT_SORT_KEYS).decode()
+            at = max(recorded_at_us, self.recorded_at_us + 1)
+            self._append(line.kind, factors, about, event_id, event_hash, pools, after, policy.version, at)
+            self._count(line.kind, move)
+            effect = Move(*pools, *move[4:8], exact=True)
+            self.written[self.seq] = Written(self.seq, line.kind, about, after.day, effect, policy.version)
+
+    def _append(
+        self,
+        kind: str,
+        factors: str,
+        about: int | None,
+        event_id: str | None,
+        event_hash: bytes,
+        pools: Pools,
+        after: State,
+        policy_version: str,
+        recorded_at_us: int,
+    ) -> None:
+        row = (
+            self.creator_id,
+            self.meter,
+            self.seq + 1,
+            kind,
+            about,
+            event_id,
+            event_hash,
+            policy_version,
+            factors,
+            *pools,
+            pools.world,
+            *after,
+            recorded_at_us,
+            chain.HASH_VERSION,
+            self.head or chain.GENESIS,
+        )
+        digest = chain.entry_hash(row)
+        self.new_entries.append((*row, digest))
+        self.seq += 1
+        self.head = digest
+        self.state = after
+        self.policy_version = policy_version
+        self.recorded_at_us = recorded_at_us
+
+    def _count(self, kind: str, move: Move) -> None:
+        self.credits_total += max(move.credits, 0)
+        self.drains_total += max(move.drains, 0)
+        self.breaches_total += kind == "breach"
+        self.apologies_total += kind == "apology"
+        if kind == "pitch":
+            self.last_pitch_day = self.state.day
+
+    def uncount(self, seqs: Iterable[int]) -> None:
+        """Take undone entries out of the record: what never was is not held against anyone."""
+        for item in (self.written[seq] for seq in seqs):
+            self.credits_total -= max(item.move.credits, 0)
+            self.drains_total -= max(item.move.drains, 0)
+            self.breaches_total -= item.kind == "breach"
+            self.apologies_total -= item.kind == "apology"
+
+    def past(self, seqs: Iterable[int], day: int, schedule: Schedule) -> tuple[Past, ...]:
+        """Entries by number with what survives of them on a day; those already reversed are left out."""
+        reversed_ones = {item.about for item in self.written.values() if item.kind == "reversal"}
+        return tuple(
+            Past(
+                item.seq,
+                item.kind,
+                item.day,
+                economy.survive(item.move, item.day, day, schedule, policy_version=item.policy_version),
+            )
+            for item in (self.written[seq] for seq in sorted(seqs) if seq not in reversed_ones)
+        )
+
+    def resting_on(self, seqs: Iterable[int]) -> set[int]:
+        """These entries and those about them, reversals aside."""
+        base = set(seqs)
+        return base | {
+            item.seq for item in self.written.values() if item.about in base and item.kind != "reversal"
+        }
+
+    def mark_breach(self, seq: int, **changes: bool) -> None:
+        """Record that a breach was owned, evaded, cleared, or is so no longer."""
+        if seq in self.breaches:
+            self.breaches[seq] = replace(self.breaches[seq], **changes)
+
+
+def lock(session: Session, keys: Sequence[BookKey]) -> dict[BookKey, OpenBook]:
+    """Lock books in key order and return those that exist. On SQLite the transaction is the lock."""
+    ordered = sorted(set(keys))
+    if db.is_sqlite(session):
+        sql = f"SELECT {BOOK_COLUMNS} FROM {{keys}} CROSS JOIN book b WHERE b.creator_id = k.c0 AND b.meter = k.c1"  # noqa: S608
+    else:
+        sql = (
+            "UPDATE book AS b SET version = b.version + 1 FROM {keys}"  # noqa: S608 - built from constants
+            f" WHERE b.creator_id = k.c0 AND b.meter = k.c1 RETURNING {BOOK_COLUMNS}"
+        )
+    rows = db.fetch_keyed(session, sql, ("id", "text"), ordered)
+    return {(row[0], row[1]): OpenBook.of_row(row) for row in rows}
+
+
+def load_written(
+    session: Session,
+    books: Mapping[BookKey, OpenBook],
+    seqs: Iterable[tuple[str, str, int]],
+    schedule: Schedule,
+) -> None:
+    """Load entries by number, and those about them, into the open books."""
+    keys = sorted(set(seqs))
+    for condition in ("e.seq = k.c2", "e.about = k.c2"):
+        sql = f"SELECT {ENTRY_COLUMNS} FROM {{keys}} CROSS JOIN entry e WHERE e.creator_id = k.c0 AND e.meter = k.c1 AND {condition}"  # noqa: S608,E501
+        for row in db.fetch_keyed(session, sql, ("id", "text", "int"), keys):
+            book = books.get((row[0], row[1]))
+            if book is not None:
+                book.written[row[2]] = written_of(row, schedule)
+
+
+def written_of(row: Row, schedule: Schedule) -> Written:
+    """What an entry did, from its columns in table order: pools as they landed, memos from its factors."""
+    memos = Move()
+    if row[3] != "settlement":
+        memos = kinds.amounts(row[3], orjson.loads(row[8]), schedule.named(row[7]).rates)
+    effect = Move(*row[9:13], *memos[4:8], exact=True)
+    return Written(row[2], row[3], row[4], row[22], effect, row[7])
+
+
+def write_back(session: Session, books: Iterable[OpenBook]) -> None:
+    """Write the new entries and the books themselves."""
+    touched = [book for book in books if book.new_entries]
+    db.insert(session, ENTRY, [row for book in touched for row in book.new_entries])
+    db.update(session, BOOK, [book.row() for book in touched])
+
+
+def open_row(creator_id: str, meter: str) -> Row:
+    """The columns of a new, empty book."""
+    return OpenBook(creator_id, meter, 0, 0, b"", 0, False, "", State(), 0, 0, 0, 0, 0, None).row()

@@ -1,0 +1,133 @@
+"""Creators: enrolling with consent, and finding them by any name a caller may use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from ledger import books, db, events, lookups, tables
+from ledger.db import Session
+from ledger.errors import AccountTaken, UnknownCreator
+from ledger.events import CreatorRef
+
+CREATOR = tables.Creator.__table__  # type: ignore[attr-defined]
+PROFILE = tables.Profile.__table__  # type: ignore[attr-defined]
+ACCOUNT = tables.Account.__table__  # type: ignore[attr-defined]
+HANDLE = tables.Handle.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOf:
+    """An account on a network; `followers` where known."""
+
+    network: str
+    external_id: str
+    followers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A creator as readers get it. Times in microseconds."""
+
+    creator_id: str
+    display_name: str
+    handle: str | None
+    visibility: str
+    topics: tuple[str, ...]
+    accounts: tuple[AccountOf, ...]
+    consent_at_us: int
+    enrolled_at_us: int
+    version: int
+
+
+def enrol(
+    session: Session,
+    *,
+    display_name: str,
+    accounts: Sequence[AccountOf],
+    consent_at_us: int,
+    enrolled_by: str,
+    now_us: int,
+    handle: str | None = None,
+    visibility: str = "private",
+    topics: Sequence[str] = (),
+) -> tuple[str, bool]:
+    """Enrol a creator and open a book for each network. Returns (creator id, whether it is new).
+
+    The same accounts again give the same creator. Raises AccountTaken where an account or handle is another's.
+    """
+    names = {(account.network, account.external_id) for account in accounts}
+    taken = lookups.accounts(session, names)
+    if taken:
+        owners = {creator_id for creator_id, _ in taken.values()}
+        if len(owners) == 1 and len(taken) == len(names):
+            return owners.pop(), False
+        network, external_id = sorted(taken)[0]
+        raise AccountTaken(f"the account {network}:{external_id} is already enrolled", pointer="/accounts")
+    if handle and db.fetch(session, "SELECT 1 FROM handle WHERE handle = ?", (handle,)):
+        raise AccountTaken(f"the handle {handle!r} is taken", pointer="/handle")
+    creator_id = events.new_id()
+    db.insert(session, CREATOR, [(creator_id, visibility, consent_at_us, now_us, enrolled_by, 1)])
+    db.insert(session, PROFILE, [(creator_id, handle, display_name, orjson.dumps(list(topics)).decode())])
+    db.insert(session, ACCOUNT, [(a.network, a.external_id, creator_id, a.followers) for a in accounts])
+    meters = sorted({f"network:{account.network}" for account in accounts})
+    db.insert(session, books.BOOK, [books.open_row(creator_id, meter) for meter in meters])
+    if handle:
+        db.insert(session, HANDLE, [(handle, creator_id)])
+    return creator_id, True
+
+
+def find(session: Session, ref: CreatorRef) -> str:
+    """A creator's id by reference. Raises UnknownCreator."""
+    if ref.creator_id:
+        rows = db.fetch(session, "SELECT creator_id FROM creator WHERE creator_id = ?", (ref.creator_id,))
+    else:
+        rows = db.fetch(
+            session,
+            "SELECT creator_id FROM account WHERE network = ? AND external_id = ?",
+            (ref.network, ref.external_id),
+        )
+    if not rows:
+        raise UnknownCreator("no such creator")
+    found: str = rows[0][0]
+    return found
+
+
+def by_handle(session: Session, handle: str) -> str:
+    """A creator's id by the name in the address of the page. Raises UnknownCreator."""
+    rows = db.fetch(session, "SELECT creator_id FROM handle WHERE handle = ?", (handle,))
+    if not rows:
+        raise UnknownCreator(f"no creator has the handle {handle!r}")
+    found: str = rows[0][0]
+    return found
+
+
+def get(session: Session, creator_id: str) -> Enrolled:
+    """Who a creator is. Raises UnknownCreator."""
+    rows = db.fetch(
+        session,
+        "SELECT p.display_name, p.handle, c.visibility, p.topics, c.consent_at_us, c.enrolled_at_us, c.version"
+        " FROM creator c JOIN profile p ON p.creator_id = c.creator_id WHERE c.creator_id = ?",
+        (creator_id,),
+    )
+    if not rows:
+        raise UnknownCreator("no such creator")
+    name, handle, visibility, topics, consent, enrolled, version = rows[0]
+    held = db.fetch(
+        session,
+        "SELECT network, external_id, followers FROM account WHERE creator_id = ? ORDER BY network, external_id",
+        (creator_id,),
+    )
+    return Enrolled(
+        creator_id,
+        name,
+        handle,
+        visibility,
+        tuple(orjson.loads(topics)),
+        tuple(AccountOf(*row) for row in held),
+        consent,
+        enrolled,
+        version,
+    )

@@ -1,0 +1,291 @@
+"""The database: connections, transactions, retries, and the few set-based statements that differ by engine.
+
+Only `Database.transaction` commits. SQLite writers take the lock at once (BEGIN IMMEDIATE): its driver would
+otherwise read before it locks and lose updates in silence.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from typing import Any, TypeVar
+
+import orjson
+import psycopg
+import stamina
+from psycopg.types.string import TextLoader
+from sqlalchemy import Engine, Table, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
+
+from ledger.errors import Unavailable
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+ATTEMPTS = 5
+COPY_FROM = 50
+_RETRY_STATES = ("40001", "40P01", "55P03", "53300", "25006", "23505")
+_RETRY_CLASSES = ("08", "57P0")
+
+
+def is_transient(error: BaseException) -> bool:
+    """True where the same work may succeed if the whole transaction is run again.
+
+    A unique violation counts: the same reference, or a new book, was written by somebody else meanwhile.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.IntegrityError):
+        return "UNIQUE" in str(cause)
+    if isinstance(cause, sqlite3.OperationalError):
+        return any(word in str(cause) for word in ("locked", "busy"))
+    if isinstance(cause, psycopg.Error):
+        state = cause.sqlstate or "08"
+        return state in _RETRY_STATES or state.startswith(_RETRY_CLASSES)
+    return False
+
+
+class Database:
+    """One database by URL: `sqlite:///path`, or `postgresql://…` (also Citus)."""
+
+    def __init__(self, url: str, *, pool_size: int = 5, prepare_threshold: int | None = 5) -> None:
+        self.url = make_url(normalise(url))
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self.engine = create_engine(self.url, connect_args={"timeout": 30, "check_same_thread": False})
+            _tune_sqlite(self.engine)
+        else:
+            self.engine = create_engine(
+                self.url,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_pre_ping=False,
+                connect_args={"prepare_threshold": prepare_threshold},
+            )
+            _tune_postgresql(self.engine)
+        self._writing = self.engine.execution_options(begin="IMMEDIATE")
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT", begin="none")
+        self._snapshot = (
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        )
+        self._writer = threading.Lock() if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A write unit: commits at the end, rolls back on any exception."""
+        with self._writer, Session(self._writing) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A unit of single-statement reads, each its own transaction."""
+        with Session(self._reading) as session:
+            yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A unit of reads that all see the same moment."""
+        with Session(self._snapshot) as session:
+            yield session
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """Run work in a transaction; run it again, whole, on what is transient. Raises Unavailable when spent."""
+        try:
+            for attempt in stamina.retry_context(
+                on=is_transient,
+                attempts=ATTEMPTS,
+                timeout=60,
+                wait_initial=0.01,
+                wait_max=0.5,
+                wait_jitter=0.1,
+            ):
+                with attempt, self.transaction() as session:
+                    return work(session)
+        except (DBAPIError, psycopg.Error, sqlite3.Error) as error:
+            if is_transient(error):
+                raise Unavailable(
+                    "the database is busy or away; nothing was done, send the same again"
+                ) from error
+            raise
+        raise Unavailable("unreachable")  # pragma: no cover - retry_context always returns or raises
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def normalise(url: str) -> str:
+    """A database URL with the driver this project uses."""
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "busy_timeout = 30000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def began(connection: Any) -> None:
+        how = connection.get_execution_options().get("begin", "DEFERRED")
+        if how != "none":
+            connection.exec_driver_sql(f"BEGIN {how}")
+
+
+def _tune_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _: object) -> None:
+        connection.adapters.register_loader("uuid", TextLoader)
+
+
+def is_sqlite(session: Session) -> bool:
+    """True where the session speaks to SQLite."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def cursor_of(session: Session) -> Any:
+    """A cursor of the driver itself, inside the session's transaction."""
+    return session.connection().connection.cursor()
+
+
+def fetch(session: Session, sql: str, params: Sequence[object] = ()) -> list[Row]:
+    """Rows of one statement written with `?` placeholders."""
+    cursor = cursor_of(session)
+    cursor.execute(sql if is_sqlite(session) else sql.replace("?", "%s"), tuple(params))
+    rows: list[Row] = cursor.fetchall()
+    return rows
+
+
+def execute(session: Session, sql: str, params: Sequence[object] = ()) -> int:
+    """Run one statement written with `?` placeholders; returns how many rows it touched."""
+    cursor = cursor_of(session)
+    cursor.execute(sql if is_sqlite(session) else sql.replace("?", "%s"), tuple(params))
+    count: int = cursor.rowcount
+    return count
+
+
+_KEY_TYPES = {"id": "uuid", "text": "text", "int": "bigint", "bytes": "bytea", "flag": "boolean"}
+
+
+def fetch_keyed(
+    session: Session,
+    sql: str,
+    types: Sequence[str],
+    keys: Sequence[Sequence[object]],
+    params: Sequence[object] = (),
+) -> list[Row]:
+    """Rows of one statement for many keys at once, however many, in one plan.
+
+    `sql` says `FROM {keys} CROSS JOIN table t WHERE t.a = k.c0 AND …`; `{keys}` becomes a derived table `k` with
+    the columns c0, c1, … of the given types (id, text, int).
+    """
+    if not keys:
+        return []
+    cursor = cursor_of(session)
+    if is_sqlite(session):
+        columns = ", ".join(f"json_extract(value, '$[{n}]') AS c{n}" for n in range(len(types)))
+        derived = f"(SELECT {columns} FROM json_each(?)) AS k"  # noqa: S608 - built from constants
+        cursor.execute(sql.format(keys=derived), (orjson.dumps(list(keys)).decode(), *params))
+    else:
+        arrays = ", ".join(f"%s::{_KEY_TYPES[kind]}[]" for kind in types)
+        derived = f"unnest({arrays}) AS k({', '.join(f'c{n}' for n in range(len(types)))})"
+        columns_of_keys = [list(column) for column in zip(*keys, strict=True)]
+        cursor.execute(
+            sql.format(keys=derived).replace("?", "%s"), (*columns_of_keys, *params), prepare=len(keys) == 1
+        )
+    rows: list[Row] = cursor.fetchall()
+    return rows
+
+
+def insert(session: Session, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows given as tuples in the table's column order: multi-row VALUES, or COPY for many on PostgreSQL."""
+    if not rows:
+        return
+    cursor = cursor_of(session)
+    names = ", ".join(column.name for column in table.columns)
+    if is_sqlite(session):
+        marks = ", ".join("?" for _ in table.columns)
+        cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608
+    elif len(rows) < COPY_FROM:
+        one = f"({', '.join('%s' for _ in table.columns)})"
+        values = ", ".join(one for _ in rows)
+        cursor.execute(
+            f"INSERT INTO {table.name} ({names}) VALUES {values}", [v for row in rows for v in row]
+        )
+    else:
+        with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+def upsert(session: Session, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows, or replace all but the key of those that are there. Rows in the table's column order."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key.columns]
+    names = [column.name for column in table.columns]
+    others = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys)
+    tail = f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {others}"
+    cursor = cursor_of(session)
+    if is_sqlite(session):
+        marks = ", ".join("?" for _ in names)
+        cursor.executemany(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}) {tail}", rows)  # noqa: S608
+        return
+    source = f"SELECT * FROM unnest({_arrays(table)})"  # noqa: S608
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    cursor.execute(
+        f"INSERT INTO {table.name} ({', '.join(names)}) {source} {tail}", columns, prepare=len(rows) == 1
+    )
+
+
+def update(session: Session, table: Table, rows: Sequence[Row]) -> None:
+    """Replace all but the key of rows that are there. Rows in the table's column order."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key.columns]
+    names = [column.name for column in table.columns]
+    cursor = cursor_of(session)
+    if is_sqlite(session):
+        sets = ", ".join(f"{name} = ?" for name in names if name not in keys)
+        where = " AND ".join(f"{key} = ?" for key in keys)
+        statement = f"UPDATE {table.name} SET {sets} WHERE {where}"  # noqa: S608
+        cursor.executemany(statement, [(*row[len(keys) :], *row[: len(keys)]) for row in rows])
+        return
+    sets = ", ".join(f"{name} = v.{name}" for name in names if name not in keys)
+    where = " AND ".join(f"t.{key} = v.{key}" for key in keys)
+    source = f"unnest({_arrays(table)}) AS v({', '.join(names)})"
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    cursor.execute(
+        f"UPDATE {table.name} AS t SET {sets} FROM {source} WHERE {where}", columns, prepare=len(rows) == 1
+    )
+
+
+@cache
+def _arrays(table: Table) -> str:
+    from sqlalchemy.dialects import postgresql
+
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    return ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in table.columns)
+
+
+def migrate(url: str) -> None:
+    """Bring a database's tables up to date."""
+    from alembic import command
+
+    from ledger import migrations
+
+    command.upgrade(migrations.config(url), "head")

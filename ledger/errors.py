@@ -1,0 +1,108 @@
+"""Every refusal the ledger makes: a class, a stable code, and a sentence that names the thing."""
+
+from __future__ import annotations
+
+
+class LedgerError(Exception):
+    """Base of all that the ledger refuses or finds wrong. `code` is stable; `detail` is for people."""
+
+    code = "ledger_error"
+
+    def __init__(self, detail: str, *, pointer: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.pointer = pointer
+
+
+class InvalidPolicy(LedgerError):
+    """A policy file that cannot be used."""
+
+    code = "invalid_policy"
+
+
+class InvalidEvent(LedgerError):
+    """An event that is not well formed; `errors` are (JSON pointer, sentence) pairs. Never remembered."""
+
+    code = "invalid_event"
+
+    def __init__(self, errors: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{pointer}: {what}" for pointer, what in errors), pointer=errors[0][0])
+        self.errors = errors
+
+
+class NotFound(LedgerError):
+    """Nothing by that name, or nothing the asker may know of."""
+
+    code = "not_found"
+
+
+class UnknownCreator(NotFound):
+    """No enrolled creator by that name. Never remembered."""
+
+    code = "unknown_creator"
+
+
+class Conflict(LedgerError):
+    """The same reference was used for something else."""
+
+    code = "conflict"
+
+
+class ReferenceReused(Conflict):
+    """The external_ref already names a different event; `field` differs."""
+
+    code = "external_ref_reused"
+
+
+class AccountTaken(Conflict):
+    """The account belongs to a creator already enrolled with other details."""
+
+    code = "account_taken"
+
+
+class Forbidden(LedgerError):
+    """The key may not do that."""
+
+    code = "forbidden"
+
+
+class Refusal(LedgerError):
+    """A well-formed event that the books do not accept. Remembered under its external_ref."""
+
+    code = "refused"
+
+
+class UnknownReference(Refusal):
+    """The event it speaks of is not in this creator's books."""
+
+    code = "unknown_reference"
+
+
+class WrongReference(Refusal):
+    """The event it speaks of is of a kind this cannot apply to."""
+
+    code = "wrong_reference"
+
+
+class AlreadyDone(Refusal):
+    """Owned, evaded, cleared or reversed once already."""
+
+    code = "already_done"
+
+
+class BackfillClosed(Refusal):
+    """The book holds live entries: its past can no longer be filled in."""
+
+    code = "backfill_closed"
+
+
+class OutOfOrder(Refusal):
+    """A backfilled event older than what the book already holds."""
+
+    code = "out_of_order"
+
+
+class Unavailable(LedgerError):
+    """The database could not take the work after all retries. Nothing was done."""
+
+    code = "unavailable"

@@ -1,0 +1,83 @@
+"""The kinds of event there are, one module each. A new kind is its module, its parameters, and a place here.
+
+No kind transfers, buys or sells trust, and none may be added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ledger.economy import Move
+from ledger.errors import InvalidEvent
+from ledger.kinds import apology, breach, engagement, pitch, post, reversal, transparency
+from ledger.kinds.base import Breach, Context, Factors, Kind, Line, LineKind, Past, Tally
+from ledger.policy import BOOK_PARAMETERS, Parameter, Rates
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        post.KIND,
+        engagement.KIND,
+        transparency.KIND,
+        pitch.KIND,
+        pitch.UNDISCLOSED,
+        breach.KIND,
+        apology.KIND,
+        breach.EVASION,
+        breach.CLEARED,
+        reversal.KIND,
+    )
+}
+LINES: dict[str, LineKind] = {
+    line.name: line
+    for line in (
+        post.LINE,
+        engagement.LINE,
+        transparency.LINE,
+        pitch.LINE,
+        breach.LINE,
+        apology.LINE,
+        breach.EVASION_LINE,
+        LineKind("cleared", reversal.amounts, breach.cleared_reason),
+        reversal.LINE,
+    )
+}
+PARAMETERS: tuple[Parameter, ...] = (
+    *BOOK_PARAMETERS,
+    *(parameter for kind in KINDS.values() for parameter in kind.parameters),
+)
+
+
+def named(name: object) -> Kind:
+    """The kind of that name. Raises InvalidEvent naming the kinds there are."""
+    if not isinstance(name, str) or name not in KINDS:
+        raise InvalidEvent([("/kind", f"must be one of {', '.join(KINDS)}")])
+    return KINDS[name]
+
+
+def amounts(line_kind: str, factors: Factors, rates: Rates) -> Move:
+    """What an entry of that kind means to do, from its factors alone."""
+    return LINES[line_kind].amounts(factors, rates)
+
+
+def reason(line_kind: str, facts: Mapping[str, object], factors: Factors) -> str:
+    """An entry's reason as a sentence for the creator."""
+    return LINES[line_kind].reason(facts, factors)
+
+
+__all__ = [
+    "KINDS",
+    "LINES",
+    "PARAMETERS",
+    "Breach",
+    "Context",
+    "Factors",
+    "Kind",
+    "Line",
+    "LineKind",
+    "Past",
+    "Tally",
+    "amounts",
+    "named",
+    "reason",
+]

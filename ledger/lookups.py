@@ -1,0 +1,120 @@
+"""What posting looks up once the books are locked: many keys a statement, whatever the size of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import orjson
+
+from ledger import db
+from ledger.books import BookKey, OpenBook
+from ledger.db import Row, Session
+from ledger.economy import PPM
+from ledger.events import NewEvent, Posted, Receipt, differing_field
+from ledger.kinds.base import Breach, Tally
+from ledger.policy import daily_keep
+
+Ref = tuple[str, str, str]
+
+
+def accounts(
+    session: Session, names: Iterable[tuple[str | None, str | None]]
+) -> dict[tuple[str, str], tuple[str, int | None]]:
+    """Creators by (network, external_id): their id and the account's followers."""
+    sql = (
+        "SELECT a.network, a.external_id, a.creator_id, a.followers FROM {keys} CROSS JOIN account a"
+        " WHERE a.network = k.c0 AND a.external_id = k.c1"
+    )
+    rows = db.fetch_keyed(session, sql, ("text", "text"), sorted(names))  # type: ignore[type-var]
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+def known_events(session: Session, refs: Iterable[Ref]) -> dict[Ref, Row]:
+    """Events already stored under these references: their columns in table order."""
+    sql = (
+        "SELECT e.creator_id, e.event_id, e.source, e.external_ref, e.meter, e.kind, e.facts, e.occurred_at_us,"
+        " e.received_at_us, e.outcome, e.digest, e.salt, e.hash FROM {keys} CROSS JOIN event e"
+        " WHERE e.creator_id = k.c0 AND e.source = k.c1 AND e.external_ref = k.c2"
+    )
+    rows = db.fetch_keyed(session, sql, ("id", "text", "text"), sorted(refs))
+    return {(row[0], row[2], row[3]): row for row in rows}
+
+
+def load_ties(
+    session: Session, books: Mapping[BookKey, OpenBook], keys: Iterable[tuple[str, str, str]]
+) -> None:
+    """Load how often these engagers were active lately."""
+    sql = (
+        "SELECT t.creator_id, t.meter, t.engager, t.acts, t.day FROM {keys} CROSS JOIN tie t"
+        " WHERE t.creator_id = k.c0 AND t.meter = k.c1 AND t.engager = k.c2"
+    )
+    for row in db.fetch_keyed(session, sql, ("id", "text", "text"), sorted(keys)):
+        books[row[0], row[1]].ties[row[2]] = (row[3], row[4])
+
+
+def load_tallies(
+    session: Session, books: Mapping[BookKey, OpenBook], keys: Iterable[tuple[str, str, int]]
+) -> None:
+    """Load what these days have gathered so far."""
+    sql = (
+        "SELECT t.creator_id, t.meter, t.day, t.known, t.unknown, t.opening, t.posts, t.sponsored, t.corrections"
+        " FROM {keys} CROSS JOIN tally t WHERE t.creator_id = k.c0 AND t.meter = k.c1 AND t.day = k.c2"
+    )
+    for row in db.fetch_keyed(session, sql, ("id", "text", "int"), sorted(keys)):
+        books[row[0], row[1]].tallies[row[2]] = Tally(*row[3:])
+
+
+def load_breaches(session: Session, books: Mapping[BookKey, OpenBook], keys: Iterable[BookKey]) -> None:
+    """Load where the breaches of these books stand."""
+    sql = (
+        "SELECT t.creator_id, t.meter, t.seq, t.day, t.category, t.severity, t.amount, t.undisclosed, t.owned,"
+        " t.evaded, t.cleared FROM {keys} CROSS JOIN breach t WHERE t.creator_id = k.c0 AND t.meter = k.c1"
+    )
+    for row in db.fetch_keyed(session, sql, ("id", "text"), sorted(keys)):
+        books[row[0], row[1]].breaches[row[2]] = Breach(*row[2:7], *map(bool, row[7:]))
+
+
+def faded_count(count: int, days: int, half_life_days: int) -> int:
+    """A decaying count in ppm after some days."""
+    keep = daily_keep(half_life_days)
+    for _ in range(days):
+        if not count:
+            break
+        count = count * keep // PPM
+    return count
+
+
+def receipt(row: Row, *, status: str) -> Receipt:
+    """An event's receipt from its columns in table order."""
+    outcome = orjson.loads(row[9])
+    entries = tuple(Posted(*entry) for entry in outcome.get("entries", ()))
+    errors = ((outcome["pointer"], outcome["detail"]),) if outcome.get("pointer") else ()
+    return Receipt(
+        row[3], status, row[1], entries, code=outcome.get("code"), detail=outcome.get("detail"), errors=errors
+    )
+
+
+def replay(row: Row, event: NewEvent) -> Receipt:
+    """The first answer again; or a conflict that names the field in which this is another event."""
+    if row[10] == event.digest:
+        told = receipt(row, status="refused" if "code" in orjson.loads(row[9]) else "replayed")
+        return Receipt(
+            told.external_ref,
+            told.status,
+            told.event_id,
+            told.entries,
+            told.code,
+            told.detail,
+            told.errors,
+            True,
+        )
+    field = differing_field(event, meter=row[4], kind=row[5], facts_json=row[6], occurred_at_us=row[7])
+    detail = f"external_ref {event.external_ref!r} already names another event: {field[1:]} differs"
+    return Receipt(
+        event.external_ref,
+        "refused",
+        code="external_ref_reused",
+        detail=detail,
+        errors=((field, "differs from the event first sent"),),
+        remembered=False,
+    )

@@ -1,0 +1,232 @@
+"""Policies: every number of the trust economy, read from TOML, named by the hash of its content.
+
+A policy is immutable. Each parameter carries its value, unit and source; a kind declares the parameters it
+needs (`Parameter`), so that a file can be checked before it prices anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from importlib import resources
+from typing import NamedTuple
+
+from ledger.errors import InvalidPolicy
+
+SCALES = {
+    "trust": 1_000_000,
+    "share": 1_000_000,
+    "factor": 1_000_000,
+    "points": 1_000_000,
+    "days": 1,
+    "count": 1,
+}
+
+
+class Rates(NamedTuple):
+    """What a day leaves, in ppm: of fresh, bedrock, the two mending pools, the memos, and pitch fatigue."""
+
+    fresh: int
+    bedrock: int
+    mending_pitch: int
+    mending_breach: int
+    memo: int
+    fatigue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number a policy must give: `key` is "section.name", bounds are inclusive and in the unit."""
+
+    key: str
+    unit: str
+    low: str
+    high: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A parameter as a policy file states it; `value` is in the unit, `scaled` the integer the books use."""
+
+    key: str
+    value: str
+    unit: str
+    source: str
+    scaled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One immutable set of rules. `policy["pitch.base"]` is the scaled integer of that parameter."""
+
+    name: str
+    version: str
+    text: str
+    stated: Mapping[str, Stated]
+    values: Mapping[str, int]
+    rates: Rates
+
+    def __getitem__(self, key: str) -> int:
+        """The scaled integer of a parameter: micro-trust, ppm, days or a count."""
+        return self.values[key]
+
+
+BOOK_PARAMETERS = (
+    Parameter("decay.fresh_half_life", "days", "7", "3650", "fresh trust halves in this many days"),
+    Parameter("decay.bedrock_half_life", "days", "30", "36500", "bedrock halves in this many days"),
+    Parameter("decay.memo_half_life", "days", "7", "3650", "credits and drains behind reliability halve in"),
+    Parameter(
+        "mending.pitch_half_life", "days", "1", "3650", "half of a pitch's mending share is back after"
+    ),
+    Parameter(
+        "mending.breach_half_life", "days", "1", "3650", "half of an apology's mending share is back after"
+    ),
+    Parameter("fatigue.half_life", "days", "1", "365", "an earlier pitch counts half towards fatigue after"),
+    Parameter("tie.half_life", "days", "1", "365", "an engager's earlier acts count half after"),
+    Parameter("meter.half", "trust", "1", "100000", "the standing at which the meter shows 50"),
+    Parameter("settlement.every_days", "days", "1", "31", "how often the job posts decay and recovery"),
+    Parameter(
+        "confidence.some", "count", "1", "100000", "decayed known acts from which confidence is 'some'"
+    ),
+    Parameter(
+        "confidence.many", "count", "1", "100000", "decayed known acts from which confidence is 'many'"
+    ),
+)
+
+
+def daily_keep(half_life_days: int) -> int:
+    """The share in ppm that one day leaves under a half-life: 2^(-1/h), rounded once, here."""
+    return round(2 ** (-1 / half_life_days) * 1_000_000)
+
+
+def parse(text: str) -> Policy:
+    """Read a policy from TOML text. Raises InvalidPolicy naming the parameter that cannot be read."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidPolicy(f"not valid TOML: {error}") from error
+    name = document.pop("name", None)
+    if not isinstance(name, str) or not name:
+        raise InvalidPolicy("a policy needs a name")
+    stated = {item.key: item for item in _stated(document)}
+    missing = [item.key for item in BOOK_PARAMETERS if item.key not in stated]
+    if missing:
+        raise InvalidPolicy(f"missing parameter {missing[0]}")
+    values = {key: item.scaled for key, item in stated.items()}
+    content = "\n".join(f"{key}={item.value} {item.unit}" for key, item in sorted(stated.items()))
+    version = hashlib.sha256(f"{name}\n{content}".encode()).hexdigest()[:16]
+    return Policy(name, version, text, stated, values, _rates(values))
+
+
+def _stated(document: Mapping[str, object]) -> Iterator[Stated]:
+    for section, table in document.items():
+        if not isinstance(table, dict):
+            raise InvalidPolicy(f"[{section}] must be a table of parameters")
+        for name, item in table.items():
+            key = f"{section}.{name}"
+            if not isinstance(item, dict) or set(item) != {"value", "unit", "source"}:
+                raise InvalidPolicy(f"{key} needs exactly value, unit and source")
+            yield _scaled(key, str(item["value"]), str(item["unit"]), str(item["source"]))
+
+
+def _scaled(key: str, value: str, unit: str, source: str) -> Stated:
+    if unit not in SCALES:
+        raise InvalidPolicy(f"{key} has the unknown unit {unit!r}; known: {', '.join(SCALES)}")
+    try:
+        scaled = Decimal(value) * SCALES[unit]
+    except InvalidOperation as error:
+        raise InvalidPolicy(f"{key} is not a number: {value!r}") from error
+    if not scaled.is_finite() or scaled != scaled.to_integral_value():
+        raise InvalidPolicy(f"{key} has more places than its unit keeps: {value!r}")
+    return Stated(key, value, unit, source, int(scaled))
+
+
+def _rates(values: Mapping[str, int]) -> Rates:
+    for key in (
+        "decay.fresh_half_life",
+        "decay.bedrock_half_life",
+        "decay.memo_half_life",
+        "mending.pitch_half_life",
+        "mending.breach_half_life",
+        "fatigue.half_life",
+        "tie.half_life",
+    ):
+        if values[key] < 1:
+            raise InvalidPolicy(f"{key} must be at least one day")
+    return Rates(
+        daily_keep(values["decay.fresh_half_life"]),
+        daily_keep(values["decay.bedrock_half_life"]),
+        daily_keep(values["mending.pitch_half_life"]),
+        daily_keep(values["mending.breach_half_life"]),
+        daily_keep(values["decay.memo_half_life"]),
+        daily_keep(values["fatigue.half_life"]),
+    )
+
+
+def problems(policy: Policy, parameters: Sequence[Parameter]) -> list[str]:
+    """What is wrong with a policy against the parameters the kinds declare: one sentence each, none if fine."""
+    found = []
+    declared = {item.key: item for item in parameters}
+    for key, item in declared.items():
+        if key not in policy.stated:
+            found.append(f"{key} is missing: {item.what}")
+            continue
+        stated = policy.stated[key]
+        if stated.unit != item.unit:
+            found.append(f"{key} is in {stated.unit}, expected {item.unit}")
+        elif not Decimal(item.low) <= Decimal(stated.value) <= Decimal(item.high):
+            found.append(f"{key} is {stated.value}, outside {item.low} to {item.high} {item.unit}")
+    found += [f"{key} is not a parameter of any kind" for key in policy.stated if key not in declared]
+    found += [f"{key} names no source" for key, item in policy.stated.items() if not item.source.strip()]
+    return found
+
+
+def builtin(name: str = "founding") -> Policy:
+    """A policy that ships with the ledger."""
+    return parse(resources.files("ledger").joinpath("policies", f"{name}.toml").read_text("utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Policies in the order they take effect: (first day, policy). Days before the first use the first."""
+
+    items: tuple[tuple[int, Policy], ...]
+
+    @classmethod
+    def of(cls, policy: Policy) -> Schedule:
+        """A schedule with one policy, in force on every day."""
+        return cls(((0, policy),))
+
+    def at(self, day: int, policy_version: str = "") -> Policy:
+        """The policy in force on a day; never one older than `policy_version`."""
+        return self.items[self._index(day, policy_version)][1]
+
+    def named(self, policy_version: str) -> Policy:
+        """The policy of that version. Raises KeyError where the schedule does not hold it."""
+        for _, policy in self.items:
+            if policy.version == policy_version:
+                return policy
+        raise KeyError(policy_version)
+
+    def _index(self, day: int, policy_version: str) -> int:
+        index = 0
+        for number, (first_day, policy) in enumerate(self.items):
+            if first_day <= day or policy.version == policy_version:
+                index = number
+        return index
+
+    def stretches(self, from_day: int, to_day: int, policy_version: str = "") -> Iterator[tuple[int, Rates]]:
+        """Cut [from_day, to_day) where the policy changes: yields (end of the stretch, its rates)."""
+        if len(self.items) == 1:
+            yield to_day, self.items[0][1].rates
+            return
+        while from_day < to_day:
+            index = self._index(from_day, policy_version)
+            following = self.items[index + 1 :]
+            until = min(to_day, following[0][0]) if following else to_day
+            yield until, self.items[index][1].rates
+            from_day = until

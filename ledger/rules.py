@@ -1,0 +1,32 @@
+"""The policies stored with the books: which are in force, and from when."""
+
+from __future__ import annotations
+
+from ledger import db, policy, tables
+from ledger.db import Session
+from ledger.errors import Conflict
+from ledger.policy import Policy, Schedule
+
+POLICY = tables.PolicyText.__table__  # type: ignore[attr-defined]
+
+
+def schedule(session: Session) -> Schedule:
+    """The policies in the order they take effect. Raises LookupError where none is installed."""
+    rows = db.fetch(session, "SELECT effective_day, text FROM policy ORDER BY effective_day, announced_at_us")
+    if not rows:
+        raise LookupError("no policy is installed: run trust-ledger init")
+    return Schedule(tuple((day, policy.parse(text)) for day, text in rows))
+
+
+def install(session: Session, new: Policy, *, effective_day: int, now_us: int) -> bool:
+    """Store a policy to take effect on a day. False where it is there already.
+
+    Raises Conflict where the same policy is stored for another day.
+    """
+    rows = db.fetch(session, "SELECT effective_day FROM policy WHERE version = ?", (new.version,))
+    if rows:
+        if rows[0][0] != effective_day:
+            raise Conflict(f"policy {new.version} is already stored for day {rows[0][0]}")
+        return False
+    db.insert(session, POLICY, [(new.version, new.name, effective_day, now_us, new.text)])
+    return True
