@@ -274,6 +274,32 @@ def update(session: Session, table: Table, rows: Sequence[Row]) -> None:
     )
 
 
+def update_unmoved(
+    session: Session, table: Table, rows: Sequence[Row], expected_seq: Sequence[int]
+) -> set[tuple[object, ...]]:
+    """Like `update`, but only rows whose `seq` is still as expected; returns the keys of those.
+
+    On SQLite the transaction holds the write lock since before the rows were read: all are.
+    """
+    keys = [column.name for column in table.primary_key.columns]
+    if is_sqlite(session) or not rows:
+        update(session, table, rows)
+        return {row[: len(keys)] for row in rows}
+    names = [column.name for column in table.columns]
+    sets = ", ".join(f"{name} = v.{name}" for name in names if name not in keys)
+    where = " AND ".join(f"t.{key} = v.{key}" for key in keys)
+    source = f"unnest({_arrays(table)}, %s::bigint[]) AS v({', '.join(names)}, expected_seq)"
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    cursor = cursor_of(session)
+    cursor.execute(
+        f"UPDATE {table.name} AS t SET {sets} FROM {source} WHERE {where} AND t.seq = v.expected_seq"  # noqa: S608
+        f" RETURNING {', '.join(f't.{key}' for key in keys)}",
+        [*columns, list(expected_seq)],
+        prepare=False,
+    )
+    return set(cursor.fetchall())
+
+
 @cache
 def _arrays(table: Table) -> str:
     from sqlalchemy.dialects import postgresql
