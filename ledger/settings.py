@@ -1,12 +1,16 @@
-"""Settings from the environment (prefix TRUST_LEDGER_) or a TOML file named by TRUST_LEDGER_CONFIG."""
+"""Settings from the environment (prefix TRUST_LEDGER_), then from a TOML file.
+
+TRUST_LEDGER_CONFIG names the file; without it `var/trust-ledger.toml` is read where it is there.
+"""
 
 from __future__ import annotations
 
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -14,7 +18,16 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from ledger.errors import LedgerError
+
 PREFIX = "TRUST_LEDGER_"
+DEFAULT_FILE = Path("var/trust-ledger.toml")
+
+
+class MissingSecret(LedgerError):
+    """A key that the service cannot work without is not set."""
+
+    code = "missing_secret"
 
 
 class Settings(BaseSettings):
@@ -22,28 +35,48 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
 
-    database_url: str = Field("sqlite:///var/trust-ledger.db", description="where the books are")
-    migration_url: str | None = Field(None, description="where migrations run; database_url where not given")
-    pepper: SecretStr = Field(SecretStr(""), description="key of all keyed hashes; kept outside the database")
-    signing_key: SecretStr = Field(SecretStr(""), description="key of cursors and checkpoints")
-    checkpoint_dir: Path = Field(Path("var/checkpoints"), description="where daily checkpoints are written")
-    public_url: str = Field("http://127.0.0.1:8000", description="how others reach this service")
-    body_limit_bytes: int = Field(10_000_000, ge=1_000, description="largest request body")
-    batch_limit: int = Field(10_000, ge=1, le=10_000, description="most events in one batch")
-    pool_size: int = Field(5, ge=1, le=200, description="database connections a process keeps")
-    prepare_threshold: int | None = Field(5, description="psycopg's; null behind PgBouncer")
+    database_url: str = Field(default="sqlite:///var/trust-ledger.db", description="where the books are")
+    migration_url: str | None = Field(
+        default=None, description="where migrations run; database_url where not given"
+    )
+    pepper: SecretStr = Field(
+        default=SecretStr(""), description="key of all keyed hashes; kept outside the database"
+    )
+    signing_key: SecretStr = Field(default=SecretStr(""), description="key of cursors and checkpoints")
+    checkpoint_dir: Path = Field(
+        default=Path("var/checkpoints"), description="where daily checkpoints are written"
+    )
+    public_url: str = Field(default="http://127.0.0.1:8000", description="how others reach this service")
+    body_limit_bytes: int = Field(default=10_000_000, ge=1_000, description="largest request body")
+    batch_limit: int = Field(default=10_000, ge=1, le=10_000, description="most events in one batch")
+    pool_size: int = Field(default=5, ge=1, le=200, description="database connections a process keeps")
+    prepare_threshold: int | None = Field(default=5, description="psycopg's; null behind PgBouncer")
 
     @classmethod
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
-        *sources: PydanticBaseSettingsSource,
+        *_sources: PydanticBaseSettingsSource,
         **named: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the file."""
         given = (named["init_settings"], named["env_settings"])
-        path = os.environ.get(f"{PREFIX}CONFIG")
-        return (*given, TomlConfigSettingsSource(settings_cls, Path(path))) if path else given
+        path = config_file()
+        return (*given, TomlConfigSettingsSource(settings_cls, path)) if path.exists() else given
+
+    def key(self, name: Literal["pepper", "signing_key"]) -> bytes:
+        """The bytes of a secret. Raises MissingSecret where none is set."""
+        secret: SecretStr = getattr(self, name)
+        if not secret.get_secret_value():
+            raise MissingSecret(
+                f"no {name} is set: run trust-ledger init, or set {PREFIX}{name.upper()}", pointer=f"/{name}"
+            )
+        return secret.get_secret_value().encode()
+
+
+def config_file() -> Path:
+    """The file settings are read from, whether or not it is there."""
+    return Path(os.environ.get(f"{PREFIX}CONFIG") or DEFAULT_FILE)
 
 
 def unknown_names() -> list[str]:
@@ -52,10 +85,22 @@ def unknown_names() -> list[str]:
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
-@lru_cache(maxsize=1)
-def settings() -> Settings:
-    """The settings of this process, read once. Raises ValueError naming what is unknown or wrong."""
+def load() -> Settings:
+    """The settings as they are now. Raises ValueError naming what is unknown or wrong."""
     unknown = unknown_names()
     if unknown:
         raise ValueError(f"unknown setting {unknown[0]}")
-    return Settings()
+    if f"{PREFIX}CONFIG" in os.environ and not config_file().exists():
+        raise ValueError(f"{PREFIX}CONFIG names {config_file()}, which is not there")
+    try:
+        return Settings()
+    except ValidationError as wrong:
+        first = wrong.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"setting {name}: {first['msg']}") from wrong
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once. Raises ValueError naming what is unknown or wrong."""
+    return load()
