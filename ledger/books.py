@@ -109,10 +109,11 @@ class OpenBook:
         if after[:8] == before[:8]:
             self.state = after
             return False
-        policy = schedule.at(day - 1, self.policy_version)
-        pools = Pools(*(now - then for now, then in zip(after[:4], before[:4], strict=True)))
-        factors = f'{{"from_day":{before.day},"to_day":{day}}}'
-        self._append("settlement", factors, None, None, b"", pools, after, policy.version, recorded_at_us)
+        version = schedule.at(day - 1, self.policy_version).version
+        row = settlement_row(
+            self.creator_id, self.meter, self.seq + 1, self.head, before, after, version, recorded_at_us
+        )
+        self._keep(row, after)
         return True
 
     def plan(self, lines: Sequence[Line], *, policy: Policy) -> list[Posted]:
@@ -170,13 +171,15 @@ class OpenBook:
             chain.HASH_VERSION,
             self.head or chain.GENESIS,
         )
-        digest = chain.entry_hash(row)
-        self.new_entries.append((*row, digest))
-        self.seq += 1
-        self.head = digest
+        self._keep((*row, chain.entry_hash(row)), after)
+
+    def _keep(self, row: Row, after: State) -> None:
+        self.new_entries.append(row)
+        self.seq = row[2]
+        self.policy_version = row[7]
+        self.recorded_at_us = row[23]
+        self.head = row[26]
         self.state = after
-        self.policy_version = policy_version
-        self.recorded_at_us = recorded_at_us
 
     def _count(self, kind: str, move: Move) -> None:
         self.credits_total += max(move.credits, 0)
@@ -218,6 +221,42 @@ class OpenBook:
         """Record that a breach was owned, evaded, cleared, or is so no longer."""
         if seq in self.breaches:
             self.breaches[seq] = replace(self.breaches[seq], **changes)
+
+
+def settlement_row(
+    creator_id: str,
+    meter: str,
+    seq: int,
+    head: bytes,
+    before: State,
+    after: State,
+    policy_version: str,
+    recorded_at_us: int,
+) -> Row:
+    """The entry that posts the decay and recovery between two states, hash included, in table order."""
+    fresh, bedrock = after.fresh - before.fresh, after.bedrock - before.bedrock
+    pitch, breach = after.mending_pitch - before.mending_pitch, after.mending_breach - before.mending_breach
+    row = (
+        creator_id,
+        meter,
+        seq,
+        "settlement",
+        None,
+        None,
+        b"",
+        policy_version,
+        f'{{"from_day":{before.day},"to_day":{after.day}}}',
+        fresh,
+        bedrock,
+        pitch,
+        breach,
+        -(fresh + bedrock + pitch + breach),
+        *after,
+        recorded_at_us,
+        chain.HASH_VERSION,
+        head or chain.GENESIS,
+    )
+    return (*row, chain.entry_hash(row))
 
 
 def lock(session: Session, keys: Sequence[BookKey]) -> dict[BookKey, OpenBook]:

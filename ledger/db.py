@@ -260,10 +260,10 @@ def update(session: Session, table: Table, rows: Sequence[Row]) -> None:
     names = [column.name for column in table.columns]
     cursor = cursor_of(session)
     if is_sqlite(session):
-        sets = ", ".join(f"{name} = ?" for name in names if name not in keys)
-        where = " AND ".join(f"{key} = ?" for key in keys)
-        statement = f"UPDATE {table.name} SET {sets} WHERE {where}"  # noqa: S608
-        cursor.executemany(statement, [(*row[len(keys) :], *row[: len(keys)]) for row in rows])
+        place = {name: f"?{number}" for number, name in enumerate(names, 1)}
+        sets = ", ".join(f"{name} = {place[name]}" for name in names if name not in keys)
+        where = " AND ".join(f"{key} = {place[key]}" for key in keys)
+        cursor.executemany(f"UPDATE {table.name} SET {sets} WHERE {where}", rows)  # noqa: S608
         return
     sets = ", ".join(f"{name} = v.{name}" for name in names if name not in keys)
     where = " AND ".join(f"t.{key} = v.{key}" for key in keys)

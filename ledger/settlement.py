@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from ledger import db
-from ledger.books import BOOK, BOOK_COLUMNS, ENTRY, BookKey, OpenBook
-from ledger.db import Database, Session
-from ledger.economy import DAY_US
+from ledger import db, economy
+from ledger.books import BOOK, BOOK_COLUMNS, ENTRY, BookKey, settlement_row
+from ledger.db import Database, Row, Session
+from ledger.economy import DAY_US, State
 from ledger.policy import Schedule
 
 JOB = "settle"
@@ -83,7 +83,7 @@ def settle_next(
     every = schedule.at(through_day)["settlement.every_days"]
     due = _due(session, after=after, settled_by=through_day - every, limit=limit)
     finished = len(due) < limit
-    reached = f"{due[-1].creator_id} {due[-1].meter}" if due else cursor
+    reached = f"{due[-1][0]} {due[-1][1]}" if due else cursor
     claimed = db.execute(
         session,
         "INSERT INTO job_run (job, slot, chunk, cursor, done, rows, ran_at_us) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -102,30 +102,39 @@ def _key(cursor: str) -> BookKey:
     return creator_id, meter
 
 
-def _due(session: Session, *, after: BookKey, settled_by: int, limit: int) -> list[OpenBook]:
-    rows = db.fetch(
+def _due(session: Session, *, after: BookKey, settled_by: int, limit: int) -> list[Row]:
+    return db.fetch(
         session,
         f"SELECT {BOOK_COLUMNS} FROM book b WHERE (b.creator_id, b.meter) > (?, ?) AND b.live"  # noqa: S608
         " AND b.settled_through <= ? ORDER BY b.creator_id, b.meter LIMIT ?",
         (*after, settled_by, limit),
     )
-    return [OpenBook.of_row(row) for row in rows]
 
 
-def _post(session: Session, due: list[OpenBook], *, through_day: int, now_us: int, schedule: Schedule) -> int:
+def _post(session: Session, due: list[Row], *, through_day: int, now_us: int, schedule: Schedule) -> int:
     """Write the settled books unless they moved on since they were read: then a posting has settled them."""
-    expected = [book.seq for book in due]
-    moved = [
-        (book, seq)
-        for book, seq in zip(due, expected, strict=True)
-        if book.settle(through_day, schedule=schedule, recorded_at_us=max(now_us, book.recorded_at_us + 1))
-    ]
-    for book, _ in moved:
-        book.version += 1
-    held = db.update_unmoved(session, BOOK, [book.row() for book, _ in moved], [seq for _, seq in moved])
-    db.insert(
-        session,
-        ENTRY,
-        [row for book, _ in moved if (book.creator_id, book.meter) in held for row in book.new_entries],
+    settled = {}
+    for row in due:
+        book_row, entry_row = _settled(row, through_day, now_us, schedule)
+        if entry_row is not None:
+            settled[row[0], row[1]] = (row[3], book_row, entry_row)
+    held = db.update_unmoved(
+        session, BOOK, [new for _, new, _ in settled.values()], [seq for seq, _, _ in settled.values()]
     )
+    db.insert(session, ENTRY, [entry for key, (_, _, entry) in settled.items() if key in held])
     return len(held)
+
+
+def _settled(row: Row, through_day: int, now_us: int, schedule: Schedule) -> tuple[Row, Row | None]:
+    """A book's row after settlement and the entry that says so; tuples throughout, for it is done by the million."""
+    creator_id, meter, version, seq, head, recorded_at_us, live, policy_version = row[:8]
+    before = State(*row[8:17])
+    after = economy.accrue(before, through_day, schedule, policy_version=policy_version)
+    if after[:8] == before[:8]:
+        return row, None
+    policy_version = schedule.at(through_day - 1, policy_version).version
+    at = max(now_us, recorded_at_us + 1)
+    entry = settlement_row(creator_id, meter, seq + 1, head, before, after, policy_version, at)
+    opening = after.fresh + after.bedrock
+    moved = (creator_id, meter, version + 1, seq + 1, entry[26], at, live, policy_version)
+    return (*moved, *after, opening, *row[18:]), entry
