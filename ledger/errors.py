@@ -60,6 +60,18 @@ class AccountTaken(Conflict):
     code = "account_taken"
 
 
+class Stale(Conflict):
+    """It was changed since the asker last read it. Nothing was done."""
+
+    code = "stale"
+
+
+class InvalidKey(LedgerError):
+    """A key that cannot be made: an unknown role, scope or network."""
+
+    code = "invalid_key"
+
+
 class Forbidden(LedgerError):
     """The key may not do that."""
 
