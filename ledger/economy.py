@@ -6,6 +6,7 @@ whole UTC days since 1970-01-01. Integers only; every division truncates toward 
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -122,6 +123,21 @@ def _step_days(state: State, to_day: int, rates: Rates) -> State:
     return State(fresh, bedrock, pitch, breach, credits, drains, known, pitches, to_day)
 
 
+def returned(state: State, to_day: int, schedule: Schedule, *, policy_version: str = "") -> int:
+    """How much of what `accrue` does to fresh came back from the mending pools, in micro-trust."""
+    pitch, breach, day, back = state.mending_pitch, state.mending_breach, state.day, 0
+    if to_day <= day or not (pitch or breach):
+        return 0
+    for until, rates in schedule.stretches(day, to_day, policy_version):
+        for _ in range(until - day):
+            pitch, breach = pitch * rates.fresh // PPM, breach * rates.fresh // PPM
+            back += pitch + breach
+            pitch, breach = pitch * rates.mending_pitch // PPM, breach * rates.mending_breach // PPM
+            back -= pitch + breach
+        day = until
+    return back
+
+
 def fade(move: Move, days: int, rates: Rates) -> Move:
     """What a move made `days` ago would have left by now: its surviving value, pool by pool."""
     if days <= 0 or not any(move[:8]):
@@ -183,6 +199,14 @@ def advance(state: State, pools: Pools, move: Move) -> State:
 def reliability(credits: int, drains: int) -> int:
     """(C + 1) / (C + D + 2) in ppm, from decayed totals in micro-trust: the beta mean with a uniform prior."""
     return (credits + MICROS) * PPM // (credits + drains + 2 * MICROS)
+
+
+def plus_minus(reliability_ppm: int, known: int) -> int:
+    """100 * sqrt(r(1-r)/(n+3)) in millionths of a point: the deviation of the beta behind reliability.
+
+    `known` is the decayed count of known acts in ppm.
+    """
+    return isqrt(10**10 * reliability_ppm * (PPM - reliability_ppm) // (known + 3 * PPM))
 
 
 def meter(standing: int, half: int) -> int:

@@ -1,0 +1,340 @@
+"""Reading balances: what a creator's books hold now, or held at any moment, in a few statements.
+
+The books post decay by the day; a reader carries the posted state forward itself, so that no answer depends
+on when a job ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from ledger import creators, db, economy, labels, lookups
+from ledger.db import Row
+from ledger.economy import DAY_US, PPM, State
+from ledger.errors import NotFound, UnknownCreator
+from ledger.events import CreatorRef
+from ledger.histories import history, marks
+from ledger.labels import DayCount, Label
+from ledger.policy import Policy, Schedule
+from ledger.statements import one_entry, statement
+
+FINAL_AFTER_US = 60 * 1_000_000  # longer than any transaction that could still write into the past
+LABEL_DAYS = 104  # 90 that a label looks at, and the 14 in a row that end it
+LOOKUP_LIMIT = 1_000
+
+_STATE = "{0}.fresh{1}, {0}.bedrock{1}, {0}.mending_pitch{1}, {0}.mending_breach{1}, {0}.credits{1}, {0}.drains{1}, {0}.known{1}, {0}.pitches{1}, {0}.settled_through"  # noqa: E501
+_HEAD = "c.creator_id, c.visibility, b.meter, b.live"
+_NOW = (
+    f"{_HEAD}, b.seq, b.recorded_at_us, b.policy_version, {_STATE.format('b', '')},"
+    " b.last_pitch_day, b.credits_total, b.drains_total, b.breaches_total, b.apologies_total"
+)
+_THEN = f"{_HEAD}, e.seq, e.recorded_at_us, e.policy_version, {_STATE.format('e', '_after')}"
+_BOOKS = "creator c JOIN book b ON b.creator_id = c.creator_id"
+NOW_SQL = f"SELECT {_NOW} FROM {_BOOKS} WHERE c.creator_id = ? ORDER BY b.meter"  # noqa: S608 - constants
+THEN_SQL = (
+    f"SELECT {_THEN} FROM {_BOOKS}"  # noqa: S608 - built from constants
+    " LEFT JOIN entry e ON e.creator_id = b.creator_id AND e.meter = b.meter AND e.seq ="
+    " (SELECT x.seq FROM entry x WHERE x.creator_id = b.creator_id AND x.meter = b.meter"
+    " AND x.recorded_at_us <= ? ORDER BY x.recorded_at_us DESC LIMIT 1)"
+    " WHERE c.creator_id = ? ORDER BY b.meter"
+)
+MANY_SQL = (
+    f"SELECT {_NOW} FROM {{keys}} CROSS JOIN creator c JOIN book b ON b.creator_id = c.creator_id"  # noqa: S608
+    " WHERE c.creator_id = k.c0 ORDER BY c.creator_id, b.meter"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a meter forgets: totals without decay, amounts in micro-trust."""
+
+    credits: int
+    drains: int
+    breaches: int
+    apologies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One book as a reader sees it. Amounts in micro-trust, `points` and `plus_minus` in millionths.
+
+    `state` is carried forward to the day asked for; `settled_through` says how far it is posted. `record` is
+    kept for now only, and None for the past.
+    """
+
+    meter: str
+    state: State
+    seq: int
+    recorded_at_us: int
+    settled_through: int
+    live: bool
+    final: bool
+    policy_version: str
+    points: int
+    plus_minus: int
+    reliability: int
+    confidence: str
+    label: Label
+    available: int
+    record: Record | None
+
+    @property
+    def standing(self) -> int:
+        """The balance people see, in micro-trust."""
+        return self.state.fresh + self.state.bedrock
+
+
+@dataclass(frozen=True, slots=True)
+class Balances:
+    """All of a creator's books at one moment; the totals are those of the network books alone."""
+
+    creator_id: str
+    visibility: str
+    as_of_us: int
+    final: bool
+    books: tuple[Balance, ...]
+
+    @property
+    def networks(self) -> list[Balance]:
+        """The books that count in total."""
+        return [book for book in self.books if book.meter.startswith("network:")]
+
+    @property
+    def standing(self) -> int:
+        """Standing over all networks, in micro-trust."""
+        return sum(book.standing for book in self.networks)
+
+    @property
+    def mending(self) -> int:
+        """What is on its way back over all networks, in micro-trust."""
+        return sum(book.state.mending for book in self.networks)
+
+    @property
+    def available(self) -> int:
+        """What could be spent over all networks, in micro-trust."""
+        return sum(book.available for book in self.networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Balances by the place of the reference asked for; `missing` are the places without an answer."""
+
+    found: dict[int, Balances]
+    missing: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _LabelFacts:
+    days: tuple[DayCount, ...] = ()
+    hidden_since: int | None = None
+
+
+_UNMARKED = _LabelFacts()
+
+
+def balances(
+    session: Session,
+    *,
+    creator: CreatorRef,
+    now_us: int,
+    schedule: Schedule,
+    as_of_us: int | None = None,
+    meter: str | None = None,
+) -> Balances:
+    """A creator's books now, or as of a moment. Raises UnknownCreator, or NotFound for no such meter."""
+    creator_id = creator.creator_id or creators.find(session, creator)
+    if as_of_us is None:
+        rows = db.fetch(session, NOW_SQL, (creator_id,))
+    else:
+        rows = db.fetch(session, THEN_SQL, (as_of_us, creator_id))
+    if not rows:
+        raise UnknownCreator("no such creator")
+    if meter is not None:
+        rows = [row for row in rows if row[2] == meter]
+        if not rows:
+            raise NotFound(f"no book {meter} of this creator")
+    at_us = now_us if as_of_us is None else as_of_us
+    if as_of_us is None:
+        facts = _label_facts(session, rows, at_us // DAY_US)
+    else:
+        facts = {(row[0], row[2]): _label_facts_then(session, row, at_us // DAY_US) for row in rows}
+    return _balances(rows, facts, at_us=at_us, now_us=now_us, schedule=schedule)
+
+
+def lookup(session: Session, *, creators: Sequence[CreatorRef], now_us: int, schedule: Schedule) -> Lookup:
+    """Many creators' books at once: at most four statements, however many."""
+    named = {(ref.network, ref.external_id) for ref in creators if ref.creator_id is None}
+    accounts = lookups.accounts(session, named)
+    ids = [ref.creator_id or accounts.get(_name(ref), (None,))[0] for ref in creators]
+    rows = db.fetch_keyed(session, MANY_SQL, ("id",), [(one,) for one in sorted({i for i in ids if i})])
+    facts = _label_facts(session, rows, now_us // DAY_US)
+    of: dict[str, list[Row]] = {}
+    for row in rows:
+        of.setdefault(row[0], []).append(row)
+    built = {
+        creator_id: _balances(group, facts, at_us=now_us, now_us=now_us, schedule=schedule)
+        for creator_id, group in of.items()
+    }
+    found = {place: built[one] for place, one in enumerate(ids) if one in built}
+    return Lookup(found, tuple(place for place in range(len(creators)) if place not in found))
+
+
+def _name(ref: CreatorRef) -> tuple[str, str]:
+    return ref.network or "", ref.external_id or ""
+
+
+def _balances(
+    rows: Sequence[Row],
+    facts: dict[tuple[str, str], _LabelFacts],
+    *,
+    at_us: int,
+    now_us: int,
+    schedule: Schedule,
+) -> Balances:
+    settled = at_us <= now_us - FINAL_AFTER_US
+    day = at_us // DAY_US
+    books = tuple(
+        _balance(row, facts.get((row[0], row[2]), _UNMARKED), day=day, settled=settled, schedule=schedule)
+        for row in rows
+    )
+    final = settled and all(book.live for book in books)
+    return Balances(rows[0][0], rows[0][1], at_us, final, books)
+
+
+def _balance(row: Row, facts: _LabelFacts, *, day: int, settled: bool, schedule: Schedule) -> Balance:
+    live, seq, recorded_at_us, version = bool(row[3]), row[4] or 0, row[5] or 0, row[6] or ""
+    posted = State(*row[7:16]) if seq else State(day=day)
+    state = economy.accrue(posted, day, schedule, policy_version=version)
+    policy = schedule.at(day, version)
+    standing = state.fresh + state.bedrock
+    reliability = economy.reliability(state.credits, state.drains)
+    return Balance(
+        meter=row[2],
+        state=state,
+        seq=seq,
+        recorded_at_us=recorded_at_us,
+        settled_through=posted.day,
+        live=live,
+        final=settled and live,
+        policy_version=policy.version,
+        points=economy.meter(standing, policy["meter.half"]),
+        plus_minus=economy.plus_minus(reliability, state.known),
+        reliability=reliability,
+        confidence=confidence(state.known, policy),
+        label=_label(state, reliability, facts, policy),
+        available=max(0, standing),
+        record=Record(*row[17:21]) if len(row) > 16 else None,
+    )
+
+
+def confidence(known: int, policy: Policy) -> str:
+    """How much is known, in a word: few, some or many acts; `known` is their decayed count in ppm."""
+    if known >= policy["confidence.many"] * PPM:
+        return "many"
+    return "some" if known >= policy["confidence.some"] * PPM else "few"
+
+
+def _label(state: State, reliability: int, facts: _LabelFacts, policy: Policy) -> Label:
+    return labels.label(
+        days=facts.days,
+        today=state.day,
+        credits=state.credits,
+        drains=state.drains,
+        known=state.known,
+        standing=state.standing,
+        reliability=reliability,
+        hidden_since=facts.hidden_since,
+        policy=policy,
+    )
+
+
+# What a label looks at besides the balance
+
+
+def _label_facts(session: Session, rows: Iterable[Row], today: int) -> dict[tuple[str, str], _LabelFacts]:
+    """What the labels of these books need now; asks only where a recent pitch or a breach makes it matter."""
+    since = today - LABEL_DAYS
+    rows = list(rows)
+    pitched = [(row[0], row[2], since) for row in rows if row[16] is not None and row[16] > since]
+    breached = [(row[0], row[2]) for row in rows if row[19] > 0]
+    days: dict[tuple[str, str], list[DayCount]] = {}
+    for row in db.fetch_keyed(session, _TALLIES, ("id", "text", "int"), pitched) if pitched else ():
+        days.setdefault((row[0], row[1]), []).append(DayCount(*row[2:]))
+    hidden = {}
+    for row in db.fetch_keyed(session, _HIDDEN, ("id", "text"), breached) if breached else ():
+        hidden[row[0], row[1]] = row[2]
+    return {key: _LabelFacts(tuple(days.get(key, ())), hidden.get(key)) for key in {*days, *hidden}}
+
+
+_TALLIES = (
+    "SELECT t.creator_id, t.meter, t.day, t.posts, t.sponsored FROM {keys} CROSS JOIN tally t"
+    " WHERE t.creator_id = k.c0 AND t.meter = k.c1 AND t.day > k.c2 AND t.posts > 0"
+    " ORDER BY t.creator_id, t.meter, t.day"
+)
+_HIDDEN = (
+    "SELECT t.creator_id, t.meter, MIN(t.day) FROM {keys} CROSS JOIN breach t"
+    " WHERE t.creator_id = k.c0 AND t.meter = k.c1 AND t.undisclosed AND NOT t.owned AND NOT t.cleared"
+    " GROUP BY t.creator_id, t.meter"
+)
+
+
+def _label_facts_then(session: Session, row: Row, day: int) -> _LabelFacts:
+    """What the label needed at an earlier moment, from the entries recorded by then: they never change."""
+    creator_id, meter, seq, recorded_at_us, pitches = row[0], row[2], row[4], row[5], row[14]
+    if not seq or not pitches:
+        return _UNMARKED
+    posts = db.fetch(session, _POSTS_THEN, (creator_id, meter, (day - LABEL_DAYS) * DAY_US, recorded_at_us))
+    counts: dict[int, list[int]] = {}
+    for kind, occurred_at_us in posts:
+        count = counts.setdefault(occurred_at_us // DAY_US, [0, 0])
+        count[0] += 1
+        count[1] += kind == "pitch"
+    days = tuple(DayCount(on, *counts[on]) for on in sorted(counts) if day - LABEL_DAYS < on <= day)
+    return _LabelFacts(days, _hidden_then(db.fetch(session, _LINKED_THEN, (creator_id, meter, seq))))
+
+
+_POSTS_THEN = (
+    "SELECT e.kind, v.occurred_at_us FROM entry e"
+    " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
+    " WHERE e.creator_id = ? AND e.meter = ? AND e.recorded_at_us >= ? AND e.recorded_at_us <= ?"
+    " AND e.kind IN ('post', 'pitch')"
+)
+_LINKED_THEN = (
+    "SELECT e.seq, e.kind, e.about, v.kind, v.occurred_at_us FROM entry e"
+    " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
+    " WHERE e.creator_id = ? AND e.meter = ? AND e.about IS NOT NULL AND e.seq <= ? ORDER BY e.seq"
+)
+
+
+def _hidden_then(linked: Iterable[Row]) -> int | None:
+    """The day of the oldest hidden pitch that was neither owned, cleared nor reversed by then."""
+    day_of: dict[int, int] = {}
+    settled: dict[int, set[int]] = {}  # what owns, clears or undoes an entry, and stands itself
+    kind_of = {}
+    for seq, kind, about, event_kind, occurred_at_us in linked:
+        kind_of[seq] = (kind, about)
+        if kind == "breach" and event_kind == "undisclosed_pitch":
+            day_of[seq] = occurred_at_us // DAY_US
+        elif kind in ("apology", "cleared") or (kind == "reversal" and about in day_of):
+            settled.setdefault(about, set()).add(seq)
+        elif kind == "reversal" and about in kind_of:
+            settled.get(kind_of[about][1], set()).discard(about)
+    return min((day for seq, day in day_of.items() if not settled.get(seq)), default=None)
+
+
+__all__ = [
+    "Balance",
+    "Balances",
+    "Lookup",
+    "Record",
+    "balances",
+    "confidence",
+    "history",
+    "lookup",
+    "marks",
+    "one_entry",
+    "statement",
+]
