@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import orjson
 
 from ledger import chain, db, economy, kinds, tables
 from ledger.db import Row, Session
 from ledger.economy import Move, Pools, State
-from ledger.events import Posted
 from ledger.kinds.base import Breach, Line, Past, Tally
 from ledger.policy import Policy, Schedule
 
@@ -31,6 +31,17 @@ class Written:
     day: int
     move: Move
     policy_version: str
+
+
+class Planned(NamedTuple):
+    """A line with what it will do: its number, what it is about, where it lands, the state after."""
+
+    seq: int
+    line: Line
+    about: int | None
+    move: Move
+    pools: Pools
+    after: State
 
 
 @dataclass(slots=True)
@@ -56,6 +67,7 @@ class OpenBook:
     ties: dict[str, tuple[int, int]] = field(default_factory=dict)
     breaches: dict[int, Breach] = field(default_factory=dict)
     written: dict[int, Written] = field(default_factory=dict)
+    remembers: bool = False
     new_entries: list[Row] = field(default_factory=list)
 
     @classmethod
@@ -116,62 +128,57 @@ class OpenBook:
         self._keep(row, after)
         return True
 
-    def plan(self, lines: Sequence[Line], *, policy: Policy) -> list[Posted]:
+    def plan(self, lines: Sequence[Line], *, policy: Policy) -> list[Planned]:
         """What the lines will become, before anything is written: an event's outcome names its entries."""
         planned, state, seq = [], self.state, self.seq
         for line in lines:
             move = kinds.amounts(line.kind, line.factors, policy.rates)
             pools = economy.land(state, move)
             state, seq = economy.advance(state, pools, move), seq + 1
-            planned.append(Posted(self.meter, seq, line.kind, -pools.world, state.standing))
+            about = seq - 1 if line.linked else line.about
+            planned.append(Planned(seq, line, about, move, pools, state))
         return planned
 
     def write(
-        self, lines: Sequence[Line], *, policy: Policy, event_id: str, event_hash: bytes, recorded_at_us: int
+        self,
+        planned: Sequence[Planned],
+        *,
+        policy_version: str,
+        event_id: str,
+        event_hash: bytes,
+        recorded_at_us: int,
     ) -> None:
-        """Write an event's lines as entries, one after another. Refuses nothing."""
-        for line in lines:
-            move = kinds.amounts(line.kind, line.factors, policy.rates)
-            pools = economy.land(self.state, move)
-            after = economy.advance(self.state, pools, move)
-            about = self.seq if line.linked else line.about
-            factors = orjson.dumps(line.factors, option=orjson.OPT_SORT_KEYS).decode()
-            at = max(recorded_at_us, self.recorded_at_us + 1)
-            self._append(line.kind, factors, about, event_id, event_hash, pools, after, policy.version, at)
-            self._count(line.kind, move)
-            effect = Move(*pools, *move[4:8], exact=True)
-            self.written[self.seq] = Written(self.seq, line.kind, about, after.day, effect, policy.version)
+        """Write an event's planned lines as entries, one after another. Refuses nothing."""
+        for at, item in enumerate(planned, recorded_at_us):
+            self._append(item, policy_version, event_id, event_hash, at)
+            self._count(item.line.kind, item.move)
+            if self.remembers:
+                effect = Move(*item.pools, *item.move[4:8], exact=True)
+                self.written[self.seq] = Written(
+                    self.seq, item.line.kind, item.about, item.after.day, effect, policy_version
+                )
 
     def _append(
-        self,
-        kind: str,
-        factors: str,
-        about: int | None,
-        event_id: str | None,
-        event_hash: bytes,
-        pools: Pools,
-        after: State,
-        policy_version: str,
-        recorded_at_us: int,
+        self, item: Planned, policy_version: str, event_id: str, event_hash: bytes, recorded_at_us: int
     ) -> None:
         row = (
             self.creator_id,
             self.meter,
-            self.seq + 1,
-            kind,
-            about,
+            item.seq,
+            item.line.kind,
+            item.about,
             event_id,
             event_hash,
             policy_version,
-            factors,
-            *pools,
-            pools.world,
-            *after,
+            orjson.dumps(item.line.factors, option=orjson.OPT_SORT_KEYS).decode(),
+            *item.pools,
+            item.pools.world,
+            *item.after,
             recorded_at_us,
             chain.HASH_VERSION,
             self.head or chain.GENESIS,
         )
-        self._keep((*row, chain.entry_hash(row)), after)
+        self._keep((*row, chain.entry_hash(row)), item.after)
 
     def _keep(self, row: Row, after: State) -> None:
         self.new_entries.append(row)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import uuid_utils
@@ -49,8 +49,7 @@ class NewEvent:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(NamedTuple):
     """One entry as a receipt names it; `amount` and `standing` in micro-trust."""
 
     meter: str

@@ -127,6 +127,9 @@ def _open(
         for job in referring
         for meter, seq in _entries_of(known.get(job.ref(_referred(job.event))))
     ]
+    for job in referring:
+        if job.book in opened:
+            opened[job.book].remembers = True
     books.load_written(session, opened, seqs, schedule)
     _load_memory(session, batch, [job for job in jobs if job.book in opened])
     return batch
@@ -264,13 +267,17 @@ def _write_lines(
 ) -> Receipt:
     event = job.event
     planned = book.plan(lines, policy=context.policy)
-    outcome = {"entries": [[p.meter, p.seq, p.kind, p.amount, p.standing] for p in planned]}
-    receipt = _remember(batch, job, outcome, tuple(planned))
+    posted = tuple(Posted(event.meter, p.seq, p.line.kind, -p.pools.world, p.after.standing) for p in planned)
+    receipt = _remember(batch, job, {"entries": [list(entry) for entry in posted]}, posted)
     event_row = batch.new_events[-1]
     book.write(
-        lines, policy=context.policy, event_id=event_row[1], event_hash=event_row[12], recorded_at_us=at
+        planned,
+        policy_version=context.policy.version,
+        event_id=event_row[1],
+        event_hash=event_row[12],
+        recorded_at_us=at,
     )
-    _update_memory(book, event, context, lines, planned)
+    _update_memory(book, event, context, lines, posted)
     return receipt
 
 
