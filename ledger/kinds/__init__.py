@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ledger import labels
 from ledger.economy import Move
 from ledger.errors import InvalidEvent
 from ledger.kinds import apology, breach, engagement, pitch, post, reversal, transparency
@@ -44,6 +45,7 @@ LINES: dict[str, LineKind] = {
 }
 PARAMETERS: tuple[Parameter, ...] = (
     *BOOK_PARAMETERS,
+    *labels.PARAMETERS,
     *(parameter for kind in KINDS.values() for parameter in kind.parameters),
 )
 
