@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from ledger import books, db, events, lookups, tables
-from ledger.db import Session
+from ledger.db import Reading, Session
 from ledger.errors import AccountTaken, UnknownCreator
 from ledger.events import CreatorRef
 
@@ -64,7 +64,7 @@ def enrol(
         owners = {creator_id for creator_id, _ in taken.values()}
         if len(owners) == 1 and len(taken) == len(names):
             return owners.pop(), False
-        network, external_id = sorted(taken)[0]
+        network, external_id = min(taken)
         raise AccountTaken(f"the account {network}:{external_id} is already enrolled", pointer="/accounts")
     if handle and db.fetch(session, "SELECT 1 FROM handle WHERE handle = ?", (handle,)):
         raise AccountTaken(f"the handle {handle!r} is taken", pointer="/handle")
@@ -79,7 +79,7 @@ def enrol(
     return creator_id, True
 
 
-def find(session: Session, ref: CreatorRef) -> str:
+def find(session: Reading, ref: CreatorRef) -> str:
     """A creator's id by reference. Raises UnknownCreator."""
     if ref.creator_id:
         rows = db.fetch(session, "SELECT creator_id FROM creator WHERE creator_id = ?", (ref.creator_id,))
@@ -95,7 +95,7 @@ def find(session: Session, ref: CreatorRef) -> str:
     return found
 
 
-def by_handle(session: Session, handle: str) -> str:
+def by_handle(session: Reading, handle: str) -> str:
     """A creator's id by the name in the address of the page. Raises UnknownCreator."""
     rows = db.fetch(session, "SELECT creator_id FROM handle WHERE handle = ?", (handle,))
     if not rows:
@@ -104,7 +104,7 @@ def by_handle(session: Session, handle: str) -> str:
     return found
 
 
-def get(session: Session, creator_id: str) -> Enrolled:
+def get(session: Reading, creator_id: str) -> Enrolled:
     """Who a creator is. Raises UnknownCreator."""
     rows = db.fetch(
         session,

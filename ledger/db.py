@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 import orjson
@@ -18,10 +18,11 @@ import psycopg
 import stamina
 from psycopg.types.string import TextLoader
 from sqlalchemy import Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import Session
+from sqlmodel import Session as Session  # noqa: PLC0414 - mypy wants a re-export said
 
-from ledger.errors import Unavailable
+from ledger.errors import LedgerError, Unavailable
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -47,6 +48,24 @@ def is_transient(error: BaseException) -> bool:
     return False
 
 
+class Reader:
+    """A connection of the driver's own, for single-statement reads that cannot afford a Session.
+
+    It stands wherever `fetch` takes a session; each statement is its own transaction.
+    """
+
+    __slots__ = ("connection", "is_sqlite")
+
+    def __init__(self, connection: Any, *, is_sqlite: bool) -> None:
+        self.connection = connection
+        self.is_sqlite = is_sqlite
+        if not is_sqlite:
+            connection.autocommit = True
+
+
+Reading = Session | Reader
+
+
 class Database:
     """One database by URL: `sqlite:///path`, or `postgresql://…` (also Citus)."""
 
@@ -68,11 +87,10 @@ class Database:
         self._writing = self.engine.execution_options(begin="IMMEDIATE")
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT", begin="none")
         self._snapshot = (
-            self.engine
-            if self.is_sqlite
-            else self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
         )
         self._writer = threading.Lock() if self.is_sqlite else nullcontext()
+        self._idle: list[Reader] = []
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -108,14 +126,55 @@ class Database:
                     return work(session)
         except (DBAPIError, psycopg.Error, sqlite3.Error) as error:
             if is_transient(error):
-                raise Unavailable(
-                    "the database is busy or away; nothing was done, send the same again"
-                ) from error
+                raise Unavailable("the database is busy or away; nothing was done, send the same again") from error
             raise
         raise Unavailable("unreachable")  # pragma: no cover - retry_context always returns or raises
 
+    def read(self, work: Callable[[Reader], T]) -> T:
+        """Run single-statement reads on a lean connection; a broken one is replaced once. Raises Unavailable."""
+        try:
+            return self._read(work)
+        except (DBAPIError, psycopg.Error, sqlite3.Error) as error:
+            if not is_transient(error):
+                raise
+            self._close_idle()
+        try:
+            return self._read(work)
+        except (DBAPIError, psycopg.Error, sqlite3.Error) as error:
+            if is_transient(error):
+                raise Unavailable("the database is busy or away; read the same again") from error
+            raise
+
+    def _read(self, work: Callable[[Reader], T]) -> T:
+        try:
+            reader = self._idle.pop()
+        except IndexError:
+            reader = self._open_reader()
+        try:
+            result = work(reader)
+        except LedgerError:
+            self._idle.append(reader)
+            raise
+        except BaseException:
+            reader.connection.close()
+            raise
+        self._idle.append(reader)
+        return result
+
+    def _open_reader(self) -> Reader:
+        """A connection outside the pool, so that a reader never waits for a writer's."""
+        pooled = self.engine.raw_connection()
+        connection = pooled.driver_connection
+        pooled.detach()
+        return Reader(connection, is_sqlite=self.is_sqlite)
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().connection.close()
+
     def dispose(self) -> None:
         """Close every connection."""
+        self._close_idle()
         self.engine.dispose()
 
 
@@ -152,22 +211,32 @@ def _tune_postgresql(engine: Engine) -> None:
         connection.adapters.register_loader("uuid", TextLoader)
 
 
-def is_sqlite(session: Session) -> bool:
+def is_sqlite(session: Reading) -> bool:
     """True where the session speaks to SQLite."""
+    if isinstance(session, Reader):
+        return session.is_sqlite
     return session.get_bind().dialect.name == "sqlite"
 
 
-def cursor_of(session: Session) -> Any:
+def cursor_of(session: Reading) -> Any:
     """A cursor of the driver itself, inside the session's transaction."""
+    if isinstance(session, Reader):
+        return session.connection.cursor()
     return session.connection().connection.cursor()
 
 
-def fetch(session: Session, sql: str, params: Sequence[object] = ()) -> list[Row]:
+def fetch(session: Reading, sql: str, params: Sequence[object] = ()) -> list[Row]:
     """Rows of one statement written with `?` placeholders."""
     cursor = cursor_of(session)
-    cursor.execute(sql if is_sqlite(session) else sql.replace("?", "%s"), tuple(params))
+    cursor.execute(sql if is_sqlite(session) else _marked(sql), tuple(params))
     rows: list[Row] = cursor.fetchall()
     return rows
+
+
+@lru_cache(maxsize=512)
+def _marked(sql: str) -> str:
+    """A statement of ours (there are few) with psycopg's placeholders."""
+    return sql.replace("?", "%s")
 
 
 def execute(session: Session, sql: str, params: Sequence[object] = ()) -> int:
@@ -182,7 +251,7 @@ _KEY_TYPES = {"id": "uuid", "text": "text", "int": "bigint", "bytes": "bytea", "
 
 
 def fetch_keyed(
-    session: Session,
+    session: Reading,
     sql: str,
     types: Sequence[str],
     keys: Sequence[Sequence[object]],
@@ -198,15 +267,13 @@ def fetch_keyed(
     cursor = cursor_of(session)
     if is_sqlite(session):
         columns = ", ".join(f"json_extract(value, '$[{n}]') AS c{n}" for n in range(len(types)))
-        derived = f"(SELECT {columns} FROM json_each(?)) AS k"  # noqa: S608 - built from constants
+        derived = f"(SELECT {columns} FROM json_each(?)) AS k"
         cursor.execute(sql.format(keys=derived), (orjson.dumps(list(keys)).decode(), *params))
     else:
         arrays = ", ".join(f"%s::{_KEY_TYPES[kind]}[]" for kind in types)
         derived = f"unnest({arrays}) AS k({', '.join(f'c{n}' for n in range(len(types)))})"
         columns_of_keys = [list(column) for column in zip(*keys, strict=True)]
-        cursor.execute(
-            sql.format(keys=derived).replace("?", "%s"), (*columns_of_keys, *params), prepare=len(keys) == 1
-        )
+        cursor.execute(sql.format(keys=derived).replace("?", "%s"), (*columns_of_keys, *params), prepare=len(keys) == 1)
     rows: list[Row] = cursor.fetchall()
     return rows
 
@@ -219,13 +286,11 @@ def insert(session: Session, table: Table, rows: Sequence[Row]) -> None:
     names = ", ".join(column.name for column in table.columns)
     if is_sqlite(session):
         marks = ", ".join("?" for _ in table.columns)
-        cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608
+        cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)
     elif len(rows) < COPY_FROM:
         one = f"({', '.join('%s' for _ in table.columns)})"
         values = ", ".join(one for _ in rows)
-        cursor.execute(
-            f"INSERT INTO {table.name} ({names}) VALUES {values}", [v for row in rows for v in row]
-        )
+        cursor.execute(f"INSERT INTO {table.name} ({names}) VALUES {values}", [v for row in rows for v in row])
     else:
         with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
             for row in rows:
@@ -243,13 +308,11 @@ def upsert(session: Session, table: Table, rows: Sequence[Row]) -> None:
     cursor = cursor_of(session)
     if is_sqlite(session):
         marks = ", ".join("?" for _ in names)
-        cursor.executemany(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}) {tail}", rows)  # noqa: S608
+        cursor.executemany(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}) {tail}", rows)
         return
-    source = f"SELECT * FROM unnest({_arrays(table)})"  # noqa: S608
+    source = f"SELECT * FROM unnest({_arrays(table)})"
     columns = [list(column) for column in zip(*rows, strict=True)]
-    cursor.execute(
-        f"INSERT INTO {table.name} ({', '.join(names)}) {source} {tail}", columns, prepare=len(rows) == 1
-    )
+    cursor.execute(f"INSERT INTO {table.name} ({', '.join(names)}) {source} {tail}", columns, prepare=len(rows) == 1)
 
 
 def update(session: Session, table: Table, rows: Sequence[Row]) -> None:
@@ -263,15 +326,13 @@ def update(session: Session, table: Table, rows: Sequence[Row]) -> None:
         place = {name: f"?{number}" for number, name in enumerate(names, 1)}
         sets = ", ".join(f"{name} = {place[name]}" for name in names if name not in keys)
         where = " AND ".join(f"{key} = {place[key]}" for key in keys)
-        cursor.executemany(f"UPDATE {table.name} SET {sets} WHERE {where}", rows)  # noqa: S608
+        cursor.executemany(f"UPDATE {table.name} SET {sets} WHERE {where}", rows)
         return
     sets = ", ".join(f"{name} = v.{name}" for name in names if name not in keys)
     where = " AND ".join(f"t.{key} = v.{key}" for key in keys)
     source = f"unnest({_arrays(table)}) AS v({', '.join(names)})"
     columns = [list(column) for column in zip(*rows, strict=True)]
-    cursor.execute(
-        f"UPDATE {table.name} AS t SET {sets} FROM {source} WHERE {where}", columns, prepare=len(rows) == 1
-    )
+    cursor.execute(f"UPDATE {table.name} AS t SET {sets} FROM {source} WHERE {where}", columns, prepare=len(rows) == 1)
 
 
 def update_unmoved(
@@ -292,7 +353,7 @@ def update_unmoved(
     columns = [list(column) for column in zip(*rows, strict=True)]
     cursor = cursor_of(session)
     cursor.execute(
-        f"UPDATE {table.name} AS t SET {sets} FROM {source} WHERE {where} AND t.seq = v.expected_seq"  # noqa: S608
+        f"UPDATE {table.name} AS t SET {sets} FROM {source} WHERE {where} AND t.seq = v.expected_seq"
         f" RETURNING {', '.join(f't.{key}' for key in keys)}",
         [*columns, list(expected_seq)],
         prepare=False,
@@ -302,16 +363,14 @@ def update_unmoved(
 
 @cache
 def _arrays(table: Table) -> str:
-    from sqlalchemy.dialects import postgresql
-
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     return ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in table.columns)
 
 
 def migrate(url: str) -> None:
     """Bring a database's tables up to date."""
-    from alembic import command
+    from alembic import command  # noqa: PLC0415 - a service that does not migrate need not load it
 
-    from ledger import migrations
+    from ledger import migrations  # noqa: PLC0415
 
     command.upgrade(migrations.config(url), "head")

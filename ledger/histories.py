@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import orjson
-from sqlmodel import Session
 
 from ledger import db, economy
-from ledger.db import Row
+from ledger.db import Reading, Row
 from ledger.economy import DAY_US, State
 from ledger.errors import NotFound
 from ledger.policy import Schedule
@@ -55,7 +54,7 @@ class Mark:
 
 
 def history(
-    session: Session,
+    session: Reading,
     *,
     creator_id: str,
     meter: str,
@@ -77,7 +76,7 @@ def history(
 
 
 def _changes(
-    session: Session, creator_id: str, meter: str, from_day: int, to_day: int
+    session: Reading, creator_id: str, meter: str, from_day: int, to_day: int
 ) -> tuple[Row | None, dict[int, Row]]:
     """The last entry before the first day, and of each day with entries its last one and its sums."""
     book = (creator_id, meter)
@@ -150,7 +149,7 @@ def _period(day: int, interval: str) -> date:
     return on.replace(day=1) if interval == "month" else on - timedelta(days=on.weekday())
 
 
-def marks(session: Session, *, creator_id: str, meter: str, from_day: int, to_day: int) -> list[Mark]:
+def marks(session: Reading, *, creator_id: str, meter: str, from_day: int, to_day: int) -> list[Mark]:
     """Pitches, breaches and what answered them, in time order: the newest 500 of those days."""
     asked = ", ".join("?" for _ in MARKED)
     rows = db.fetch(

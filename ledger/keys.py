@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from ledger import db, events, tables
-from ledger.db import Row
+from ledger.db import Reading, Row
 from ledger.errors import InvalidKey
 from ledger.events import METER
 from ledger.kinds.facts import SLUG, Name
@@ -105,7 +105,7 @@ def _check(role: str, owner: str, networks: Sequence[str], scopes: Sequence[str]
             raise InvalidKey(f"a {role}'s key may hold {', '.join(MAY_HOLD[role])}, not {scope!r}")
 
 
-def find(session: Session, *, secret: str, pepper: bytes) -> Key | None:
+def find(session: Reading, *, secret: str, pepper: bytes) -> Key | None:
     """The live key that a secret belongs to: one indexed read, so that a revoked key is refused at once."""
     rows = db.fetch(session, _BY_HASH, (_hashed(secret, pepper),))
     return _key(rows[0]) if rows else None

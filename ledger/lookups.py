@@ -8,7 +8,7 @@ import orjson
 
 from ledger import db
 from ledger.books import BookKey, OpenBook
-from ledger.db import Row, Session
+from ledger.db import Reading, Row, Session
 from ledger.economy import PPM
 from ledger.events import NewEvent, Posted, Receipt, differing_field
 from ledger.kinds.base import Breach, Tally
@@ -17,15 +17,13 @@ from ledger.policy import daily_keep
 Ref = tuple[str, str, str]
 
 
-def accounts(
-    session: Session, names: Iterable[tuple[str | None, str | None]]
-) -> dict[tuple[str, str], tuple[str, int | None]]:
+def accounts(session: Reading, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, int | None]]:
     """Creators by (network, external_id): their id and the account's followers."""
     sql = (
         "SELECT a.network, a.external_id, a.creator_id, a.followers FROM {keys} CROSS JOIN account a"
         " WHERE a.network = k.c0 AND a.external_id = k.c1"
     )
-    rows = db.fetch_keyed(session, sql, ("text", "text"), sorted(names))  # type: ignore[type-var]
+    rows = db.fetch_keyed(session, sql, ("text", "text"), sorted(names))
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
@@ -40,9 +38,7 @@ def known_events(session: Session, refs: Iterable[Ref]) -> dict[Ref, Row]:
     return {(row[0], row[2], row[3]): row for row in rows}
 
 
-def load_ties(
-    session: Session, books: Mapping[BookKey, OpenBook], keys: Iterable[tuple[str, str, str]]
-) -> None:
+def load_ties(session: Session, books: Mapping[BookKey, OpenBook], keys: Iterable[tuple[str, str, str]]) -> None:
     """Load how often these engagers were active lately."""
     sql = (
         "SELECT t.creator_id, t.meter, t.engager, t.acts, t.day FROM {keys} CROSS JOIN tie t"
@@ -52,9 +48,7 @@ def load_ties(
         books[row[0], row[1]].ties[row[2]] = (row[3], row[4])
 
 
-def load_tallies(
-    session: Session, books: Mapping[BookKey, OpenBook], keys: Iterable[tuple[str, str, int]]
-) -> None:
+def load_tallies(session: Session, books: Mapping[BookKey, OpenBook], keys: Iterable[tuple[str, str, int]]) -> None:
     """Load what these days have gathered so far."""
     sql = (
         "SELECT t.creator_id, t.meter, t.day, t.known, t.unknown, t.opening, t.posts, t.sponsored, t.corrections"

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session
-
 from ledger import creators, db, economy, labels, lookups
-from ledger.db import Row
+from ledger.db import Reading, Row
 from ledger.economy import DAY_US, PPM, State
 from ledger.errors import NotFound, UnknownCreator
 from ledger.events import CreatorRef
@@ -136,7 +134,7 @@ _UNMARKED = _LabelFacts()
 
 
 def balances(
-    session: Session,
+    session: Reading,
     *,
     creator: CreatorRef,
     now_us: int,
@@ -164,9 +162,9 @@ def balances(
     return _balances(rows, facts, at_us=at_us, now_us=now_us, schedule=schedule)
 
 
-def lookup(session: Session, *, creators: Sequence[CreatorRef], now_us: int, schedule: Schedule) -> Lookup:
+def lookup(session: Reading, *, creators: Sequence[CreatorRef], now_us: int, schedule: Schedule) -> Lookup:
     """Many creators' books at once: at most four statements, however many."""
-    named = {(ref.network, ref.external_id) for ref in creators if ref.creator_id is None}
+    named = {_name(ref) for ref in creators if ref.creator_id is None}
     accounts = lookups.accounts(session, named)
     ids = [ref.creator_id or accounts.get(_name(ref), (None,))[0] for ref in creators]
     rows = db.fetch_keyed(session, MANY_SQL, ("id",), [(one,) for one in sorted({i for i in ids if i})])
@@ -254,7 +252,7 @@ def _label(state: State, reliability: int, facts: _LabelFacts, policy: Policy) -
 # What a label looks at besides the balance
 
 
-def _label_facts(session: Session, rows: Iterable[Row], today: int) -> dict[tuple[str, str], _LabelFacts]:
+def _label_facts(session: Reading, rows: Iterable[Row], today: int) -> dict[tuple[str, str], _LabelFacts]:
     """What the labels of these books need now; asks only where a recent pitch or a breach makes it matter."""
     since = today - LABEL_DAYS
     rows = list(rows)
@@ -281,7 +279,7 @@ _HIDDEN = (
 )
 
 
-def _label_facts_then(session: Session, row: Row, day: int) -> _LabelFacts:
+def _label_facts_then(session: Reading, row: Row, day: int) -> _LabelFacts:
     """What the label needed at an earlier moment, from the entries recorded by then: they never change."""
     creator_id, meter, seq, recorded_at_us, pitches = row[0], row[2], row[4], row[5], row[14]
     if not seq or not pitches:

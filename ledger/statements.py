@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
-from sqlmodel import Session
 
 from ledger import chain, db, economy, kinds
 from ledger.books import ENTRY_COLUMNS
-from ledger.db import Row
+from ledger.db import Reading, Row
 from ledger.economy import MICROS, Pools, State
 from ledger.errors import NotFound
 from ledger.policy import Schedule
@@ -75,7 +74,7 @@ class Recomputed:
 
 
 def statement(
-    session: Session,
+    session: Reading,
     *,
     creator_id: str,
     meter: str,
@@ -96,7 +95,7 @@ def statement(
 
 
 def one_entry(
-    session: Session, *, creator_id: str, meter: str, seq: int, schedule: Schedule
+    session: Reading, *, creator_id: str, meter: str, seq: int, schedule: Schedule
 ) -> tuple[StatementLine, Recomputed]:
     """One line, and the same worked out again. Raises NotFound."""
     rows = db.fetch(session, f"{_LINES} AND e.seq = ?", (creator_id, meter, seq))
