@@ -153,7 +153,7 @@ class OpenBook:
             self._append(item, policy_version, event_id, event_hash, at)
             self._count(item.line.kind, item.move)
             if self.remembers:
-                effect = Move(*item.pools, *item.move[4:8], exact=True)
+                effect = item.move._replace(**item.pools._asdict(), exact=True)
                 self.written[self.seq] = Written(
                     self.seq, item.line.kind, item.about, item.after.day, effect, policy_version
                 )
@@ -220,14 +220,12 @@ class OpenBook:
     def resting_on(self, seqs: Iterable[int]) -> set[int]:
         """These entries and those about them, reversals aside."""
         base = set(seqs)
-        return base | {
-            item.seq for item in self.written.values() if item.about in base and item.kind != "reversal"
-        }
+        return base | {item.seq for item in self.written.values() if item.about in base and item.kind != "reversal"}
 
-    def mark_breach(self, seq: int, **changes: bool) -> None:
-        """Record that a breach was owned, evaded, cleared, or is so no longer."""
+    def mark_breach(self, seq: int, mark: str, value: bool = True) -> None:
+        """Record that a breach was owned, evaded or cleared, or is so no longer."""
         if seq in self.breaches:
-            self.breaches[seq] = replace(self.breaches[seq], **changes)
+            self.breaches[seq] = replace(self.breaches[seq], **{mark: value})  # type: ignore[arg-type]
 
 
 def settlement_row(
@@ -270,10 +268,10 @@ def lock(session: Session, keys: Sequence[BookKey]) -> dict[BookKey, OpenBook]:
     """Lock books in key order and return those that exist. On SQLite the transaction is the lock."""
     ordered = sorted(set(keys))
     if db.is_sqlite(session):
-        sql = f"SELECT {BOOK_COLUMNS} FROM {{keys}} CROSS JOIN book b WHERE b.creator_id = k.c0 AND b.meter = k.c1"  # noqa: S608
+        sql = f"SELECT {BOOK_COLUMNS} FROM {{keys}} CROSS JOIN book b WHERE b.creator_id = k.c0 AND b.meter = k.c1"
     else:
         sql = (
-            "UPDATE book AS b SET version = b.version + 1 FROM {keys}"  # noqa: S608 - built from constants
+            "UPDATE book AS b SET version = b.version + 1 FROM {keys}"
             f" WHERE b.creator_id = k.c0 AND b.meter = k.c1 RETURNING {BOOK_COLUMNS}"
         )
     rows = db.fetch_keyed(session, sql, ("id", "text"), ordered)
@@ -288,8 +286,11 @@ def load_written(
 ) -> None:
     """Load entries by number, and those about them, into the open books."""
     keys = sorted(set(seqs))
-    for condition in ("e.seq = k.c2", "e.about = k.c2"):
-        sql = f"SELECT {ENTRY_COLUMNS} FROM {{keys}} CROSS JOIN entry e WHERE e.creator_id = k.c0 AND e.meter = k.c1 AND {condition}"  # noqa: S608,E501
+    for named in ("e.seq", "e.about"):
+        sql = (
+            f"SELECT {ENTRY_COLUMNS} FROM {{keys}} CROSS JOIN entry e"
+            f" WHERE e.creator_id = k.c0 AND e.meter = k.c1 AND {named} = k.c2"
+        )
         for row in db.fetch_keyed(session, sql, ("id", "text", "int"), keys):
             book = books.get((row[0], row[1]))
             if book is not None:
@@ -301,7 +302,7 @@ def written_of(row: Row, schedule: Schedule) -> Written:
     memos = Move()
     if row[3] != "settlement":
         memos = kinds.amounts(row[3], orjson.loads(row[8]), schedule.named(row[7]).rates)
-    effect = Move(*row[9:13], *memos[4:8], exact=True)
+    effect = memos._replace(fresh=row[9], bedrock=row[10], mending_pitch=row[11], mending_breach=row[12], exact=True)
     return Written(row[2], row[3], row[4], row[22], effect, row[7])
 
 

@@ -142,13 +142,20 @@ def fade(move: Move, days: int, rates: Rates) -> Move:
     """What a move made `days` ago would have left by now: its surviving value, pool by pool."""
     if days <= 0 or not any(move[:8]):
         return move
-    sides = []
-    for sign in (1, -1):
-        # Mending and fresh are carried by sign, because only a positive amount steps with `//`.
-        part = State(*(max(sign * amount, 0) for amount in move[:8]))
-        sides.append(_step_days(part, days, rates))
-    gained, lost = sides
-    return Move(*(plus - minus for plus, minus in zip(gained[:8], lost[:8], strict=True)), exact=move.exact)
+    # Gains and losses are carried apart, because only a positive amount steps with `//`.
+    up = _step_days(State(*(max(amount, 0) for amount in move[:8])), days, rates)
+    down = _step_days(State(*(max(-amount, 0) for amount in move[:8])), days, rates)
+    return Move(
+        up.fresh - down.fresh,
+        up.bedrock - down.bedrock,
+        up.mending_pitch - down.mending_pitch,
+        up.mending_breach - down.mending_breach,
+        up.credits - down.credits,
+        up.drains - down.drains,
+        up.known - down.known,
+        up.pitches - down.pitches,
+        move.exact,
+    )
 
 
 def survive(move: Move, from_day: int, to_day: int, schedule: Schedule, *, policy_version: str = "") -> Move:

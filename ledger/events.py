@@ -116,21 +116,21 @@ def new_event(
     if meter is None and ref.network is not None:
         meter = f"network:{ref.network}"
     if not isinstance(meter, str) or not METER.fullmatch(meter):
-        errors.append(
-            ("/meter", "must be network:<slug>; it may be left out where the creator is named by network")
-        )
+        errors.append(("/meter", "must be network:<slug>; it may be left out where the creator is named by network"))
     try:
         external_ref = REFERENCE.read(external_ref)
     except ValueError as reason:
         errors.append(("/external_ref", str(reason)))
     if occurred_at_us < EARLIEST_US:
         errors.append(("/occurred_at", "must not be before the year 2000"))
+    known_kind: Kind | None = None
+    told: Any = None
     try:
         known_kind = kinds.named(kind)
         told = facts_of.read(known_kind.facts, facts, seal=lambda name: seal(pepper, name))
     except InvalidEvent as wrong:
         errors += wrong.errors
-    if errors:
+    if errors or known_kind is None:
         raise InvalidEvent(errors)
     return _checked(ref, str(meter), source, str(external_ref), known_kind, told, occurred_at_us)
 

@@ -79,22 +79,14 @@ BOOK_PARAMETERS = (
     Parameter("decay.fresh_half_life", "days", "7", "3650", "fresh trust halves in this many days"),
     Parameter("decay.bedrock_half_life", "days", "30", "36500", "bedrock halves in this many days"),
     Parameter("decay.memo_half_life", "days", "7", "3650", "credits and drains behind reliability halve in"),
-    Parameter(
-        "mending.pitch_half_life", "days", "1", "3650", "half of a pitch's mending share is back after"
-    ),
-    Parameter(
-        "mending.breach_half_life", "days", "1", "3650", "half of an apology's mending share is back after"
-    ),
+    Parameter("mending.pitch_half_life", "days", "1", "3650", "half of a pitch's mending share is back after"),
+    Parameter("mending.breach_half_life", "days", "1", "3650", "half of an apology's mending share is back after"),
     Parameter("fatigue.half_life", "days", "1", "365", "an earlier pitch counts half towards fatigue after"),
     Parameter("tie.half_life", "days", "1", "365", "an engager's earlier acts count half after"),
     Parameter("meter.half", "trust", "1", "100000", "the standing at which the meter shows 50"),
     Parameter("settlement.every_days", "days", "1", "31", "how often the job posts decay and recovery"),
-    Parameter(
-        "confidence.some", "count", "1", "100000", "decayed known acts from which confidence is 'some'"
-    ),
-    Parameter(
-        "confidence.many", "count", "1", "100000", "decayed known acts from which confidence is 'many'"
-    ),
+    Parameter("confidence.some", "count", "1", "100000", "decayed known acts from which confidence is 'some'"),
+    Parameter("confidence.many", "count", "1", "100000", "decayed known acts from which confidence is 'many'"),
 )
 
 

@@ -94,17 +94,21 @@ def post(
 
 
 def _find_creators(session: Session, events: Sequence[NewEvent], receipts: dict[int, Receipt]) -> list[Job]:
-    named = {(e.creator.network, e.creator.external_id) for e in events if e.creator.creator_id is None}
+    named = {_account(event) for event in events if event.creator.creator_id is None}
     accounts = lookups.accounts(session, named)
     jobs = []
     for index, event in enumerate(events):
         ref = event.creator
-        found = (ref.creator_id, None) if ref.creator_id else accounts.get((ref.network, ref.external_id))
+        found = (ref.creator_id, None) if ref.creator_id else accounts.get(_account(event))
         if found is None or found[0] is None:
             receipts[index] = _unknown_creator(event)
         else:
             jobs.append(Job(index, event, found[0], found[1]))
     return jobs
+
+
+def _account(event: NewEvent) -> tuple[str, str]:
+    return event.creator.network or "", event.creator.external_id or ""
 
 
 def _unknown_creator(event: NewEvent) -> Receipt:
@@ -187,9 +191,7 @@ def _post_one(batch: Batch, job: Job) -> Receipt:
         context = _context(batch, job, book)
         lines = event.kind.price(event.facts, context)
     except Refusal as refusal:
-        return _remember(
-            batch, job, {"code": refusal.code, "detail": refusal.detail, "pointer": refusal.pointer}, ()
-        )
+        return _remember(batch, job, {"code": refusal.code, "detail": refusal.detail, "pointer": refusal.pointer}, ())
     return _write_lines(batch, job, book, context, lines, at)
 
 
@@ -201,9 +203,7 @@ def _recorded_at(batch: Batch, book: OpenBook, event: NewEvent) -> int:
     if book.live:
         raise BackfillClosed(f"the book {book.meter} holds live entries: its past is closed to backfill")
     if event.occurred_at_us // DAY_US < book.state.day:
-        raise OutOfOrder(
-            "backfill goes in time order: the book already holds a later day", pointer="/occurred_at"
-        )
+        raise OutOfOrder("backfill goes in time order: the book already holds a later day", pointer="/occurred_at")
     return max(event.occurred_at_us, book.recorded_at_us + 1)
 
 
@@ -262,9 +262,7 @@ def _repeats(book: OpenBook, breach: Breach | None, window: int) -> int:
     )
 
 
-def _write_lines(
-    batch: Batch, job: Job, book: OpenBook, context: Context, lines: Sequence[Line], at: int
-) -> Receipt:
+def _write_lines(batch: Batch, job: Job, book: OpenBook, context: Context, lines: Sequence[Line], at: int) -> Receipt:
     event = job.event
     planned = book.plan(lines, policy=context.policy)
     posted = tuple(Posted(event.meter, p.seq, p.line.kind, -p.pools.world, p.after.standing) for p in planned)
@@ -298,7 +296,7 @@ def _update_memory(
         if line.kind == "breach":
             book.breaches[posted.seq] = _breach(event, posted, day, [-p.amount for p in planned])
     if event.kind.settles_breach and context.breach:
-        book.mark_breach(context.breach.seq, **{event.kind.settles_breach: True})
+        book.mark_breach(context.breach.seq, event.kind.settles_breach)
     if event.kind.name in ("reversal", "cleared"):
         book.uncount(past.seq for past in context.past)
     if event.kind.name == "reversal":
@@ -314,14 +312,14 @@ def _breach(event: NewEvent, posted: Posted, day: int, amounts: Sequence[int]) -
 
 def _unmark(book: OpenBook, context: Context) -> None:
     """An undone apology no longer owns its breach, an undone breach is no more, and so on."""
-    undone = {"apology": {"owned": False}, "evasion": {"evaded": False}, "cleared": {"cleared": False}}
+    undone = {"apology": "owned", "evasion": "evaded", "cleared": "cleared"}
     for past in context.past:
         item = book.written[past.seq]
         if item.kind in undone and item.about is not None:
-            book.mark_breach(item.about, **undone[item.kind])
+            book.mark_breach(item.about, undone[item.kind], value=False)
     for past in context.past:
         if past.kind == "breach":
-            book.mark_breach(past.seq, cleared=True)
+            book.mark_breach(past.seq, "cleared")
 
 
 def _remember(batch: Batch, job: Job, outcome: Mapping[str, object], entries: tuple[Posted, ...]) -> Receipt:
@@ -340,10 +338,12 @@ def _remember(batch: Batch, job: Job, outcome: Mapping[str, object], entries: tu
         event.digest,
         events.new_salt(),
     )
-    row = (*row, chain.event_hash(row))
-    batch.new_events.append(row)
-    batch.known[job.ref(event.external_ref)] = row
-    return lookups.receipt(row, status="posted" if entries else "refused")
+    hashed = (*row, chain.event_hash(row))
+    batch.new_events.append(hashed)
+    batch.known[job.ref(event.external_ref)] = hashed
+    if entries:
+        return Receipt(event.external_ref, "posted", row[1], entries)
+    return lookups.receipt(hashed, status="refused")
 
 
 def _write(session: Session, batch: Batch) -> None:

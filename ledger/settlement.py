@@ -66,9 +66,7 @@ def slot_of(day: int) -> str:
     return (EPOCH + timedelta(days=day)).isoformat()
 
 
-def settle_next(
-    session: Session, *, through_day: int, now_us: int, schedule: Schedule, limit: int = CHUNK
-) -> Chunk:
+def settle_next(session: Session, *, through_day: int, now_us: int, schedule: Schedule, limit: int = CHUNK) -> Chunk:
     """Claim and settle the next chunk of a day's slot."""
     slot = slot_of(through_day)
     last = db.fetch(
@@ -92,9 +90,7 @@ def settle_next(
     )
     if not claimed:
         return Chunk(0, done=False, lost=True)
-    return Chunk(
-        _post(session, due, through_day=through_day, now_us=now_us, schedule=schedule), done=finished
-    )
+    return Chunk(_post(session, due, through_day=through_day, now_us=now_us, schedule=schedule), done=finished)
 
 
 def _key(cursor: str) -> BookKey:
@@ -105,7 +101,7 @@ def _key(cursor: str) -> BookKey:
 def _due(session: Session, *, after: BookKey, settled_by: int, limit: int) -> list[Row]:
     return db.fetch(
         session,
-        f"SELECT {BOOK_COLUMNS} FROM book b WHERE (b.creator_id, b.meter) > (?, ?) AND b.live"  # noqa: S608
+        f"SELECT {BOOK_COLUMNS} FROM book b WHERE (b.creator_id, b.meter) > (?, ?) AND b.live"
         " AND b.settled_through <= ? ORDER BY b.creator_id, b.meter LIMIT ?",
         (*after, settled_by, limit),
     )

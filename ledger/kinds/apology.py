@@ -36,18 +36,12 @@ def timeliness(delay_days: int, policy: Policy) -> int:
     late = delay_days - policy["apology.prompt_days"]
     if late <= 0:
         return PPM
-    return max(
-        policy["apology.timeliness_floor"], round(PPM * 2 ** (-late / policy["apology.timeliness_half_life"]))
-    )
+    return max(policy["apology.timeliness_floor"], round(PPM * 2 ** (-late / policy["apology.timeliness_half_life"])))
 
 
 def acceptance(positive: int, negative: int, policy: Policy) -> int:
     """(positive + a) / (all + b): the prior until reactions come, theirs when they do; in ppm."""
-    return (
-        (positive + policy["apology.prior_positive"])
-        * PPM
-        // (positive + negative + policy["apology.prior_all"])
-    )
+    return (positive + policy["apology.prior_positive"]) * PPM // (positive + negative + policy["apology.prior_all"])
 
 
 def price(facts: ApologyFacts, context: Context) -> list[Line]:
@@ -56,9 +50,7 @@ def price(facts: ApologyFacts, context: Context) -> list[Line]:
     if breach is None or not breach.open:
         done = "cleared" if breach and breach.cleared else "owned"
         raise AlreadyDone(f"the breach is already {done}", pointer="/facts/breach")
-    surviving = sum(
-        past.surviving.fresh + past.surviving.bedrock for past in context.past if past.kind != "evasion"
-    )
+    surviving = sum(past.surviving.fresh + past.surviving.bedrock for past in context.past if past.kind != "evasion")
     factors = {
         "breach": max(0, -surviving),
         "most": policy["apology.most"],
@@ -109,24 +101,15 @@ KIND = Kind(
     facts=ApologyFacts,
     price=price,
     parameters=(
-        *(
-            Parameter(f"apology.{part}", "share", "0", "1", f"weight of {part} in an apology")
-            for part in PARTS
-        ),
+        *(Parameter(f"apology.{part}", "share", "0", "1", f"weight of {part} in an apology") for part in PARTS),
         Parameter("apology.most", "share", "0", "0.9", "most of a breach that an apology wins back"),
         Parameter("apology.at_once", "share", "0", "1", "part of that credited at once; the rest mends"),
         Parameter("apology.prompt_days", "days", "0", "30", "an apology up to this day counts in full"),
-        Parameter(
-            "apology.timeliness_half_life", "days", "1", "365", "after that it counts half every so many days"
-        ),
+        Parameter("apology.timeliness_half_life", "days", "1", "365", "after that it counts half every so many days"),
         Parameter("apology.timeliness_floor", "share", "0", "1", "what the latest apology still counts"),
-        Parameter(
-            "apology.prior_positive", "count", "0", "100000", "favourable reactions assumed before any come"
-        ),
+        Parameter("apology.prior_positive", "count", "0", "100000", "favourable reactions assumed before any come"),
         Parameter("apology.prior_all", "count", "1", "100000", "reactions assumed before any come"),
-        Parameter(
-            "apology.repeat", "share", "0", "1", "what an apology for a repeated kind of breach counts"
-        ),
+        Parameter("apology.repeat", "share", "0", "1", "what an apology for a repeated kind of breach counts"),
     ),
     refers_to="breach",
     settles_breach="owned",

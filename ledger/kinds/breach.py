@@ -59,10 +59,12 @@ def amounts(factors: Factors, rates: Rates) -> Move:
 def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     """Why the line has its amount."""
     if "charge" in factors:
-        return f"The pitch for {facts.get('brand', 'a brand')} was hidden from your audience: a breach, until you own it."
+        brand = facts.get("brand", "a brand")
+        return f"The pitch for {brand} was hidden from your audience: a breach, until you own it."
     severity = {1: "slight", 2: "notable", 3: "serious", 4: "grave"}[facts.get("severity", 1)]
     own = " You brought it up first, so it weighs less." if factors["self_reported"] < PPM else ""
-    return f"A {severity} breach of trust ({facts.get('category', 'other')}), substantiated. Lost until you own it.{own}"
+    category = facts.get("category", "other")
+    return f"A {severity} breach of trust ({category}), substantiated. Lost until you own it.{own}"
 
 
 def _standing_breach(context: Context) -> Breach:
@@ -114,16 +116,12 @@ KIND = Kind(
     price=price,
     parameters=(
         *(
-            Parameter(
-                f"breach.severity_{level}", "share", "0.001", "0.9", f"loss of a breach of severity {level}"
-            )
+            Parameter(f"breach.severity_{level}", "share", "0.001", "0.9", f"loss of a breach of severity {level}")
             for level in (1, 2, 3, 4)
         ),
         Parameter("breach.floor", "trust", "0", "1000", "added to standing before the share is taken"),
         Parameter("breach.self_reported", "share", "0", "1", "what a self-reported breach costs of that"),
-        Parameter(
-            "breach.repeat_window", "days", "1", "3650", "a breach of the same kind within this is a repeat"
-        ),
+        Parameter("breach.repeat_window", "days", "1", "3650", "a breach of the same kind within this is a repeat"),
     ),
 )
 EVASION = Kind(

@@ -22,9 +22,9 @@ class EngagementFacts:
     act: Annotated[str, Choice(ACTS, "what the engager did; 'answer' is the creator answering this fan")]
     engager: Annotated[str, Name("the engager's id on the network; kept only as a keyed hash", personal=True)]
     strength: Annotated[int, Share("how strong the act was, for acts that come in degrees")] = PPM
-    incentive: Annotated[
-        str, Choice(INCENTIVES, "what the engager got for it; anything but 'none' earns nothing")
-    ] = "none"
+    incentive: Annotated[str, Choice(INCENTIVES, "what the engager got for it; anything but 'none' earns nothing")] = (
+        "none"
+    )
     reciprocal: Annotated[bool, Flag("the engager is a creator who gets the same in return")] = False
 
 
@@ -40,9 +40,7 @@ def price(facts: EngagementFacts, context: Context) -> list[Line]:
         "genuine": PPM if facts.incentive == "none" else 0,
     }
     amount = _raw(raw)
-    unknown = (
-        context.engager_standing is not None and context.engager_standing < policy["engagement.unknown_below"]
-    )
+    unknown = context.engager_standing is not None and context.engager_standing < policy["engagement.unknown_below"]
     before = context.tally
     return [
         Line(
@@ -81,17 +79,12 @@ def _standing_factor(relative_standing: int | None, policy: Policy) -> int:
 
 
 def _unknown_bound(tally: Tally, policy: Policy) -> int:
-    return (
-        scale(max(tally.opening, 0), policy["engagement.unknown_share"])
-        + policy["engagement.unknown_allowance"]
-    )
+    return scale(max(tally.opening, 0), policy["engagement.unknown_share"]) + policy["engagement.unknown_allowance"]
 
 
 def raw_amount(factors: Factors) -> tuple[int, int]:
     """What an act adds to its day's known and unknown totals, before any cap, in micro-trust."""
-    return factors["known_after"] - factors["known_before"], factors["unknown_after"] - factors[
-        "unknown_before"
-    ]
+    return factors["known_after"] - factors["known_before"], factors["unknown_after"] - factors["unknown_before"]
 
 
 def _credited(known: int, unknown: int, factors: Factors) -> tuple[int, int]:
@@ -137,9 +130,7 @@ def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     if sum(_credited(factors["known_after"], factors["unknown_after"], factors)) == factors["day_cap"]:
         notes.append("the day's limit is reached")
     if factors["late_days"]:
-        notes.append(
-            f"it was reported {factors['late_days']} days late and is worth what it would still be worth"
-        )
+        notes.append(f"it was reported {factors['late_days']} days late and is worth what it would still be worth")
     return f"{what}{': ' + '; '.join(notes) if notes else ''}."
 
 
@@ -152,9 +143,7 @@ KIND = Kind(
         *(Parameter(f"engagement.{act}", "trust", "0", "20", f"credit for one {act}") for act in ACTS),
         Parameter("engagement.day_cap", "trust", "1", "1000", "most that one day of engagement earns a book"),
         Parameter("engagement.bedrock_share", "share", "0", "0.5", "part of engagement that becomes bedrock"),
-        Parameter(
-            "engagement.reciprocity", "share", "0", "1", "what a returned favour between creators counts"
-        ),
+        Parameter("engagement.reciprocity", "share", "0", "1", "what a returned favour between creators counts"),
         Parameter("engagement.standing_floor", "share", "0", "1", "what an engager without standing counts"),
         Parameter(
             "engagement.unknown_below",
@@ -170,9 +159,7 @@ KIND = Kind(
             "1",
             "unknown engagers' bound as part of opening standing",
         ),
-        Parameter(
-            "engagement.unknown_allowance", "trust", "0", "20", "unknown engagers' bound on top of that"
-        ),
+        Parameter("engagement.unknown_allowance", "trust", "0", "20", "unknown engagers' bound on top of that"),
     ),
 )
 LINE = LineKind("engagement", amounts, reason)

@@ -132,20 +132,25 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-@cache
+_FIELDS: dict[type, dict[str, tuple[Field, bool]]] = {}
+
+
 def fields_of(facts: type) -> dict[str, tuple[Field, bool]]:
     """The fields of a facts dataclass: name to (field, required)."""
-    hints = get_type_hints(facts, include_extras=True)
-    return {
-        field.name: (hints[field.name].__metadata__[0], field.default is dataclasses.MISSING)
-        for field in dataclasses.fields(facts)
-    }
+    if facts not in _FIELDS:
+        hints = get_type_hints(facts, include_extras=True)
+        _FIELDS[facts] = {
+            field.name: (hints[field.name].__metadata__[0], field.default is dataclasses.MISSING)
+            for field in dataclasses.fields(facts)
+        }
+    return _FIELDS[facts]
 
 
 def read(facts: type[F], given: object, *, seal: Callable[[str], str]) -> F:
     """Check what a partner said of an event and return it as the kind's dataclass.
 
-    `seal` turns a person's name into a keyed hash, so that no name goes further than here. Raises InvalidEvent with every field that is missing, unknown or out of bounds.
+    `seal` turns a person's name into a keyed hash, so that no name goes further than here.
+    Raises InvalidEvent with every field that is missing, unknown or out of bounds.
     """
     if not isinstance(given, Mapping):
         raise InvalidEvent([("/facts", "must be an object")])
@@ -163,11 +168,7 @@ def read(facts: type[F], given: object, *, seal: Callable[[str], str]) -> F:
                 values[name] = seal(values[name])
         except ValueError as reason:
             errors.append((f"/facts/{name}", str(reason)))
-    errors += [
-        (f"/facts/{name}", "is required")
-        for name, (_, needed) in known.items()
-        if needed and name not in given
-    ]
+    errors += [(f"/facts/{name}", "is required") for name, (_, needed) in known.items() if needed and name not in given]
     if errors:
         raise InvalidEvent(errors)
     return facts(**values)

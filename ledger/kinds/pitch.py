@@ -23,9 +23,7 @@ class PitchFacts:
     brand: Annotated[str, Name("the brand's slug", 64, SLUG)]
     disclosure: Annotated[str, Choice(("clear", "vague"), "how plainly the post said that it is sponsored")]
     fit: Annotated[int, Share("how well the product fits what the creator stands for, 0 to 1")] = PPM // 2
-    followers: Annotated[
-        int | None, Whole(0, MOST_FOLLOWERS, "audience size; the account's own where absent")
-    ] = None
+    followers: Annotated[int | None, Whole(0, MOST_FOLLOWERS, "audience size; the account's own where absent")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +32,7 @@ class UndisclosedPitchFacts:
 
     brand: Annotated[str, Name("the brand's slug", 64, SLUG)]
     fit: Annotated[int, Share("how well the product fits what the creator stands for, 0 to 1")] = PPM // 2
-    followers: Annotated[
-        int | None, Whole(0, MOST_FOLLOWERS, "audience size; the account's own where absent")
-    ] = None
+    followers: Annotated[int | None, Whole(0, MOST_FOLLOWERS, "audience size; the account's own where absent")] = None
 
 
 def size_factor(followers: int, policy: Policy) -> int:
@@ -56,9 +52,7 @@ def drain_factors(
 ) -> dict[str, int]:
     """The factors of a pitch's drain. `times` multiplies the whole (undisclosed pitches)."""
     policy, state = context.policy, context.state
-    audience = next(
-        n for n in (followers, context.followers, policy["pitch.followers_default"]) if n is not None
-    )
+    audience = next(n for n in (followers, context.followers, policy["pitch.followers_default"]) if n is not None)
     trusted = scale(policy["pitch.mending_by_reliability"], reliability(state.credits, state.drains))
     return {
         "standing": max(state.standing, 0),
@@ -84,9 +78,7 @@ def drain(factors: Factors) -> int:
 
 def price(facts: PitchFacts, context: Context) -> list[Line]:
     """The drain, and the credit for disclosing it."""
-    factors = drain_factors(
-        context, fit=facts.fit, followers=facts.followers, established=context.established
-    )
+    factors = drain_factors(context, fit=facts.fit, followers=facts.followers, established=context.established)
     line = Line("pitch", factors)
     share = context.policy[f"transparency.{facts.disclosure}"]
     return [line, transparency.for_pitch(drain(factors), share, context)]
@@ -135,24 +127,16 @@ KIND = Kind(
     price=price,
     parameters=(
         Parameter("pitch.base", "share", "0.001", "0.35", "drain of a middling pitch as part of standing"),
-        Parameter(
-            "pitch.fit_worst", "factor", "1", "3", "multiplier of a pitch that fits not at all; less the fit"
-        ),
+        Parameter("pitch.fit_worst", "factor", "1", "3", "multiplier of a pitch that fits not at all; less the fit"),
         Parameter("pitch.size_slope", "factor", "0", "1", "growth of the drain per tenfold audience"),
         Parameter("pitch.size_low", "factor", "0.1", "1", "least multiplier for a small audience"),
         Parameter("pitch.size_high", "factor", "1", "5", "most multiplier for a large audience"),
-        Parameter(
-            "pitch.followers_default", "count", "1", "10000000000", "audience assumed where none is known"
-        ),
+        Parameter("pitch.followers_default", "count", "1", "10000000000", "audience assumed where none is known"),
         Parameter("pitch.fatigue", "factor", "0", "2", "added per earlier pitch still in memory"),
         Parameter("pitch.stranger", "factor", "1", "5", "multiplier where no relationship is established"),
-        Parameter(
-            "pitch.share_most", "share", "0.01", "0.9", "most of the standing that one pitch may drain"
-        ),
+        Parameter("pitch.share_most", "share", "0.01", "0.9", "most of the standing that one pitch may drain"),
         Parameter("pitch.least", "trust", "0", "100", "least drain, so that an empty book is not immune"),
-        Parameter(
-            "pitch.mending_base", "share", "0", "1", "part of a disclosed drain that comes back to anyone"
-        ),
+        Parameter("pitch.mending_base", "share", "0", "1", "part of a disclosed drain that comes back to anyone"),
         Parameter("pitch.mending_by_reliability", "share", "0", "1", "further part, by reliability"),
         Parameter("pitch.undisclosed", "factor", "1", "10", "multiplier for a pitch that was hidden"),
     ),

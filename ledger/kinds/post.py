@@ -28,9 +28,7 @@ def amounts(factors: Factors, rates: Rates) -> Move:
 
 def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     """Why the line is there."""
-    return (
-        "An ordinary post, not sponsored: it costs nothing and counts towards your share of sponsored posts."
-    )
+    return "An ordinary post, not sponsored: it costs nothing and counts towards your share of sponsored posts."
 
 
 KIND = Kind(name="post", title="Ordinary post", facts=PostFacts, price=price, counts=("posts",))

@@ -25,9 +25,7 @@ class ReversalFacts:
 
 def undo(past: tuple[Past, ...]) -> dict[str, int]:
     """The factors that undo entries: what survives of them, summed pool by pool."""
-    return {
-        name: sum(getattr(item.surviving, name) for item in past) for name in Move._fields if name != "exact"
-    }
+    return {name: sum(getattr(item.surviving, name) for item in past) for name in Move._fields if name != "exact"}
 
 
 def price(facts: ReversalFacts, context: Context) -> list[Line]:

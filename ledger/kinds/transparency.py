@@ -16,18 +16,16 @@ from ledger.policy import Parameter, Rates
 class TransparencyFacts:
     """An unforced correction: of what sort it was."""
 
-    about: Annotated[
-        str, Choice(("correction", "disclosure", "methods", "funding"), "what was laid open")
-    ] = "correction"
+    about: Annotated[str, Choice(("correction", "disclosure", "methods", "funding"), "what was laid open")] = (
+        "correction"
+    )
 
 
 def price(facts: TransparencyFacts, context: Context) -> list[Line]:
     """A fixed credit, once in any seven days; a further one is recorded and earns nothing."""
     allowed = 0 if context.corrections_this_week else PPM
     base = context.policy["transparency.correction"]
-    return [
-        Line("transparency", {"base": base, "share": PPM, "allowed": allowed, "late_days": context.late_days})
-    ]
+    return [Line("transparency", {"base": base, "share": PPM, "allowed": allowed, "late_days": context.late_days})]
 
 
 def for_pitch(drain: int, share: int, context: Context) -> Line:
@@ -69,9 +67,7 @@ KIND = Kind(
             "part of a pitch's drain given back when clearly disclosed",
         ),
         Parameter("transparency.vague", "share", "0", "0.3", "part given back when vaguely disclosed"),
-        Parameter(
-            "transparency.correction", "trust", "0", "20", "credit for an unforced correction, one a week"
-        ),
+        Parameter("transparency.correction", "trust", "0", "20", "credit for an unforced correction, one a week"),
     ),
     counts=("corrections",),
 )
