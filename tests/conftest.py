@@ -17,6 +17,7 @@ from sqlalchemy import URL, make_url
 from ledger import db
 from tests.postgres_server import running_postgres
 
+pytest_plugins = ["tests.api_fixtures"]
 ROOT = Path(__file__).parent.parent
 ENGINES = ["sqlite", "postgresql"]
 

@@ -1,0 +1,36 @@
+"""The HTTP face of the ledger: JSON under /v1, pages beside it. Calls the ledger, decides nothing itself."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from api import encoding, events, problems, state
+from api.blueprint import Api
+from ledger.db import Database
+from ledger.settings import Settings
+from ledger.settings import settings as process_settings
+
+RESOURCES = (events.blp,)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application. Opens no connection and migrates nothing. Raises MissingSecret without a pepper."""
+    settings = settings or process_settings()
+    app = Flask(__name__)
+    app.json = encoding.OrjsonProvider(app)
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.body_limit_bytes,
+        API_TITLE="Trust Ledger",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        JSON_SORT_KEYS=False,
+    )
+    database = Database(
+        settings.database_url, pool_size=settings.pool_size, prepare_threshold=settings.prepare_threshold
+    )
+    app.extensions[state.NAME] = state.Ledger(database, settings, pepper=settings.key("pepper"))
+    problems.register(app)
+    documented = Api(app)
+    for blueprint in RESOURCES:
+        documented.register_blueprint(blueprint)
+    return app

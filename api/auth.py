@@ -1,0 +1,102 @@
+"""Who is asking, and what they may know and do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from flask import g, request
+
+from api import state
+from api.problems import NotAuthenticated
+from ledger import keys
+from ledger.errors import Forbidden, InvalidEvent, UnknownCreator
+from ledger.events import CreatorRef, parse_ref
+from ledger.keys import Key
+
+F = TypeVar("F", bound=Callable[..., Any])
+SCHEME = "Bearer "
+UNKNOWN = "no such creator, or none that this key may know of"
+
+
+def requires(*scopes: str) -> Callable[[F], F]:
+    """Decorate a view: the caller needs a live key that holds all of these scopes."""
+
+    def decorated(view: F) -> F:
+        @wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            need(*scopes)
+            return view(*args, **kwargs)
+
+        wrapper.__dict__["_apidoc"] = {**getattr(view, "_apidoc", {}), "scopes": scopes}
+        return cast("F", wrapper)
+
+    return decorated
+
+
+def need(*scopes: str) -> None:
+    """Raise NotAuthenticated without a live key, Forbidden where it lacks one of the scopes."""
+    key = authenticate()
+    for scope in scopes:
+        if scope not in key.scopes:
+            raise Forbidden(f"this key lacks the scope {scope}")
+
+
+def authenticate() -> Key:
+    """The key of this request, read once from the database, so that a revoked one is refused at once."""
+    if "key" not in g:
+        g.key = _authenticated(request.headers.get("Authorization", ""))
+    return cast("Key", g.key)
+
+
+def _authenticated(header: str) -> Key:
+    if header[: len(SCHEME)].lower() != SCHEME.lower():
+        raise NotAuthenticated("send a key as Authorization: Bearer tl_…")
+    secret = header[len(SCHEME) :].strip()
+    if not secret.startswith(keys.PREFIX) or len(secret) > 100:
+        raise NotAuthenticated("that is not a key of this ledger")
+    ledger = state.ledger()
+    key = ledger.database.read(lambda reader: keys.find(reader, secret=secret, pepper=ledger.pepper))
+    if key is None:
+        raise NotAuthenticated("the key is unknown or was revoked")
+    return key
+
+
+def current() -> Key:
+    """The key that this request was let in with."""
+    return cast("Key", g.key)
+
+
+def may_read(key: Key, *, creator_id: str, visibility: str, networks: Collection[str], statement: bool = False) -> bool:
+    """True where a key may know of a creator, and with `statement` see why each line is there.
+
+    `networks` are those the creator has an account on, or the one network that is asked about. Brands never see
+    a statement; the public sees what a public creator shows.
+    """
+    if key.role == "creator" and key.owner == creator_id:
+        return True
+    if key.role in ("partner", "operator") and any(key.may_act_for(network) for network in networks):
+        return True
+    if key.role == "brand" and statement:
+        return False
+    return visibility == "public"
+
+
+def network_of(meter: str) -> str:
+    """The slug in `network:<slug>`; empty for other meters."""
+    kind, _, slug = meter.partition(":")
+    return slug if kind == "network" else ""
+
+
+def ref(text: str) -> CreatorRef:
+    """The creator that an address names. Raises UnknownCreator where it names none."""
+    try:
+        return parse_ref(text)
+    except InvalidEvent as wrong:
+        raise UnknownCreator(UNKNOWN) from wrong
+
+
+def refuse_unknown() -> UnknownCreator:
+    """What anyone hears who may not know whether a creator exists."""
+    return UnknownCreator(UNKNOWN)

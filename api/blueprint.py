@@ -1,0 +1,173 @@
+"""How resources are declared: flask-smorest's blueprint with our way of reading, refusing and documenting."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
+
+import marshmallow as ma
+from flask import Request
+from flask_smorest import Api as SmorestApi
+from flask_smorest import Blueprint as SmorestBlueprint
+from webargs.flaskparser import FlaskParser
+from webargs.multidictproxy import MultiDictProxy
+
+from api import encoding
+from api.problems import PROBLEM_JSON, InvalidRequest
+
+PROBLEM_EXAMPLES: dict[int, tuple[str, str]] = {
+    400: ("malformed_body", "the body is not JSON: unexpected end of data at character 17"),
+    401: ("not_authenticated", "the key is unknown or was revoked"),
+    403: ("forbidden", "this key lacks the scope events:write"),
+    404: ("unknown_creator", "no such creator, or none that this key may know of"),
+    409: ("external_ref_reused", "external_ref 'r-17' already names another event: kind differs"),
+    412: ("stale", "it was changed since you read it: read it again"),
+    413: ("content_too_large", "the body is over the limit"),
+    415: ("unsupported_media_type", "the body must be application/json, not text/plain"),
+    422: ("invalid_request", "/kind must be one of post, engagement"),
+    428: ("precondition_required", "send the ETag you read as If-Match"),
+    500: ("internal_error", "something went wrong on our side; it has been recorded"),
+    503: ("unavailable", "the service is busy or away; send the same again"),
+}
+
+
+class ProblemError(ma.Schema):
+    """One thing that is wrong, and where."""
+
+    pointer = ma.fields.String(metadata={"description": "JSON pointer into the body (RFC 6901)"})
+    parameter = ma.fields.String(metadata={"description": "name of the query parameter"})
+    detail = ma.fields.String(required=True, metadata={"description": "what is wrong, as a sentence"})
+
+
+class Problem(ma.Schema):
+    """An error as RFC 9457 has it."""
+
+    type = ma.fields.String(required=True, metadata={"description": "stable URI of the kind of problem"})
+    title = ma.fields.String(required=True, metadata={"description": "the status in words"})
+    status = ma.fields.Integer(required=True, metadata={"description": "the HTTP status"})
+    detail = ma.fields.String(required=True, metadata={"description": "what happened, naming the thing"})
+    code = ma.fields.String(required=True, metadata={"description": "stable name of the problem"})
+    errors = ma.fields.List(ma.fields.Nested(ProblemError()), metadata={"description": "each thing that is wrong"})
+
+
+class Parser(FlaskParser):
+    """Reads bodies with orjson and refuses with pointers; refuses unknown query parameters too."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {  # noqa: RUF012 - as webargs declares it
+        **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
+        "query": ma.RAISE,
+    }
+
+    def load_json(self, req: Request, schema: ma.Schema) -> Any:
+        """The body. Raises MalformedBody or WrongMediaType."""
+        return encoding.body_json()
+
+    def load_querystring(self, req: Request, schema: ma.Schema) -> Any:
+        """The query; a parameter given twice is refused unless it is a list."""
+        twice = [name for name, values in req.args.lists() if len(values) > 1]
+        lists = {name for name, field in schema.fields.items() if isinstance(field, ma.fields.List)}
+        if wrong := [(name, "is given more than once") for name in twice if name not in lists]:
+            raise InvalidRequest(wrong)
+        return MultiDictProxy(req.args, schema)
+
+    def handle_error(self, error: ma.ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise InvalidRequest naming every field that is wrong."""
+        messages = cast("dict[str, Any]", error.normalized_messages())  # type: ignore[no-untyped-call]
+        raise InvalidRequest(located(messages)) from error
+
+
+def located(messages: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """marshmallow's messages, which may be by location, as (pointer or parameter, sentence) pairs."""
+    found: list[tuple[str, str]] = []
+    for location, inner in messages.items():
+        if location == "query" and isinstance(inner, Mapping):
+            found += [(pointer.removeprefix("/"), what) for pointer, what in pointers(inner)]
+        else:
+            found += pointers(inner if location == "json" else {location: inner})
+    return found
+
+
+def pointers(messages: Any, at: str = "") -> list[tuple[str, str]]:
+    """marshmallow's nested messages as (JSON pointer, sentence) pairs."""
+    if isinstance(messages, Mapping):
+        return [
+            pair
+            for name, inner in messages.items()
+            for pair in pointers(inner, at if name == "_schema" else f"{at}/{escaped(str(name))}")
+        ]
+    if isinstance(messages, list):
+        return [pair for item in messages for pair in pointers(item, at)]
+    return [(at, _sentence(str(messages)))]
+
+
+def escaped(name: str) -> str:
+    """A member's name as a JSON pointer has it."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _sentence(message: str) -> str:
+    told = {"Missing data for required field.": "is required", "Unknown field.": "is not a field of this"}
+    return told.get(message, message)
+
+
+class Blueprint(SmorestBlueprint):  # type: ignore[misc]
+    """A resource. Every operation documents its scopes and the problems it may answer with."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(_common_doc)
+
+
+def _common_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """What any operation may answer with, from what it takes."""
+    scopes = doc_info.get("scopes")
+    manual = doc_info.get("manual_doc", {})
+    statuses = {500, 503, 422}
+    if scopes is not None:
+        statuses |= {401, 403, 404}
+        doc["security"] = [{"key": []}]
+        doc["x-scopes"] = list(scopes)
+    else:
+        doc["security"] = []
+    if "requestBody" in doc or "requestBody" in manual:
+        statuses |= {400, 413, 415}
+    responses = doc.setdefault("responses", {})
+    for status in sorted(statuses):
+        if status not in responses and str(status) not in responses:
+            responses[status] = http.HTTPStatus(status).name
+    return doc
+
+
+class Api(SmorestApi):  # type: ignore[misc]
+    """The document: errors are problems."""
+
+    ERROR_SCHEMA = Problem
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """None: api/problems.py answers every error."""
+
+    def _register_responses(self) -> None:
+        """A response of its own for every error status, as problem+json."""
+        for status in http.HTTPStatus:
+            self.spec.components.response(status.name, _documented(status), lazy=True)
+
+
+def _documented(status: http.HTTPStatus) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": status.phrase}
+    if status >= 400:
+        code, detail = PROBLEM_EXAMPLES.get(status, (status.name.lower(), status.phrase))
+        example = {
+            "type": f"urn:trust-ledger:problem:{code}",
+            "title": status.phrase,
+            "status": int(status),
+            "detail": detail,
+            "code": code,
+        }
+        response["content"] = {PROBLEM_JSON: {"schema": Problem, "example": example}}
+    if status == 503:
+        response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
+    return response

@@ -1,0 +1,53 @@
+"""How amounts, times and days are written in JSON and read from it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+from ledger.economy import MICROS
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+_INSTANT = re.compile(INSTANT)
+
+
+def trust(micros: int) -> str:
+    """Micro-trust as a decimal string with six places: 124500000 is "124.500000"."""
+    if micros < 0:
+        return "-" + trust(-micros)
+    whole, places = divmod(micros, MICROS)
+    return f"{whole}.{places:06d}"
+
+
+def instant(at_us: int) -> str:
+    """Microseconds since 1970 as RFC 3339 in UTC: "2026-11-23T16:00:00Z", with a fraction where there is one."""
+    at = EPOCH + timedelta(microseconds=at_us)
+    return at.strftime("%Y-%m-%dT%H:%M:%S") + (f".{at.microsecond:06d}" if at.microsecond else "") + "Z"
+
+
+def day(number: int) -> str:
+    """A UTC day since 1970 as an ISO date."""
+    return date.fromordinal(EPOCH_DAY + number).isoformat()
+
+
+def read_instant(text: object) -> int:
+    """Microseconds since 1970 of an RFC 3339 time. Raises ValueError with the reason."""
+    if not isinstance(text, str) or not _INSTANT.fullmatch(text):
+        raise ValueError("must be a time with Z or an offset, such as 2026-11-23T16:00:00Z")
+    try:
+        since = datetime.fromisoformat(text) - EPOCH
+    except (ValueError, OverflowError) as error:
+        raise ValueError("is not a time there is") from error
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def read_day(text: object) -> int:
+    """The number of a UTC day since 1970 from an ISO date. Raises ValueError with the reason."""
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError("must be a day, such as 2026-11-23")
+    try:
+        return date.fromisoformat(text).toordinal() - EPOCH_DAY
+    except ValueError as error:
+        raise ValueError("is not a day there is") from error

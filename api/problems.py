@@ -1,0 +1,190 @@
+"""Every error as problem+json (RFC 9457), and the one table of what is answered to which.
+
+A problem's `type` and `code` are stable; `detail` is a sentence for people that names the thing; `errors` point
+into the body (`pointer`, RFC 6901) or at a query parameter (`parameter`). Nothing of our own workings gets out.
+"""
+
+from __future__ import annotations
+
+import http
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import orjson
+import psycopg
+from flask import Flask, Response, g
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from ledger import errors
+from ledger.db import is_transient
+from ledger.errors import LedgerError
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+Errors = Sequence[tuple[str, str]]
+
+
+class NotAuthenticated(LedgerError):
+    """No key, or none that is live."""
+
+    code = "not_authenticated"
+
+
+class MalformedBody(LedgerError):
+    """A body that cannot be read at all."""
+
+    code = "malformed_body"
+
+
+class WrongMediaType(LedgerError):
+    """A body of a type that is not taken here."""
+
+    code = "unsupported_media_type"
+
+
+class TooLarge(LedgerError):
+    """A body, or a batch, over the limit."""
+
+    code = "content_too_large"
+
+
+class InvalidRequest(LedgerError):
+    """Fields of the body or the query that are missing, unknown or out of bounds."""
+
+    code = "invalid_request"
+
+    def __init__(self, wrong: Errors) -> None:
+        super().__init__("; ".join(f"{where} {what}" for where, what in wrong[:5]))
+        self.errors = wrong
+
+
+class PreconditionRequired(LedgerError):
+    """A change without If-Match."""
+
+    code = "precondition_required"
+
+
+STATUS: dict[type[Exception], int] = {
+    MalformedBody: 400,
+    NotAuthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Stale: 412,
+    TooLarge: 413,
+    WrongMediaType: 415,
+    InvalidRequest: 422,
+    errors.InvalidEvent: 422,
+    errors.InvalidPolicy: 422,
+    errors.InvalidKey: 422,
+    errors.Refusal: 422,
+    PreconditionRequired: 428,
+    errors.Unavailable: 503,
+    LedgerError: 500,
+}
+BY_CODE: dict[str, int] = {
+    "forbidden": 403,
+    "unknown_creator": 404,
+    "external_ref_reused": 409,
+}  # what a receipt's code is answered with; 422 for every other refusal
+CODES: dict[int, tuple[str, str]] = {
+    400: ("bad_request", "the request could not be read"),
+    401: ("not_authenticated", "a live key is needed"),
+    403: ("forbidden", "the key may not do that"),
+    404: ("not_found", "there is nothing at this address"),
+    405: ("method_not_allowed", "this address does not take that method"),
+    408: ("request_timeout", "the request took too long to arrive"),
+    413: ("content_too_large", "the body is over the limit"),
+    414: ("uri_too_long", "the address is too long"),
+    415: ("unsupported_media_type", "a body of that type is not taken here"),
+    500: ("internal_error", "something went wrong on our side; it has been recorded"),
+    503: ("unavailable", "the service is busy or away; send the same again"),
+}
+
+
+def status_of(error: LedgerError) -> int:
+    """The HTTP status of a refusal, by the nearest class in the table."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def status_of_code(code: str) -> int:
+    """The HTTP status of a single event that was refused."""
+    return BY_CODE.get(code, 422)
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    wrong: Errors = (),
+    headers: Mapping[str, str] | None = None,
+    **more: object,
+) -> Response:
+    """A problem+json response. `wrong` are (pointer or parameter, sentence) pairs."""
+    body: dict[str, object] = {
+        "type": f"urn:trust-ledger:problem:{code}",
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **more,
+    }
+    if wrong:
+        body["errors"] = [_error(where, what) for where, what in wrong]
+    response = Response(orjson.dumps(body), status=status, mimetype=PROBLEM_JSON)
+    response.headers.update(headers or {})
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="trust-ledger"'
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _error(where: str, what: str) -> dict[str, str]:
+    named = where == "" or where.startswith("/")
+    return {"pointer" if named else "parameter": where, "detail": what}
+
+
+def of_ledger(error: LedgerError) -> Response:
+    """A refusal of the ledger's, or of a view."""
+    status = status_of(error)
+    if status == 500:
+        return of_failure(error)
+    wrong = getattr(error, "errors", None) or ([(error.pointer, error.detail)] if error.pointer else ())
+    return problem(status, error.code, error.detail, wrong=wrong)
+
+
+def of_http(error: HTTPException) -> Response | HTTPException:
+    """An error that Flask or werkzeug found before any view did."""
+    if isinstance(error, RequestRedirect) or error.code is None or error.code < 400:
+        return error
+    phrase = http.HTTPStatus(error.code).phrase
+    code, detail = CODES.get(error.code, (phrase.lower().replace(" ", "_"), phrase))
+    kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    return problem(error.code, code, detail, headers=kept)
+
+
+def of_failure(error: Exception) -> Response:
+    """Anything else: the database being away, or a mistake of ours, which is logged and told to nobody."""
+    status = 503 if is_away(error) else 500
+    g.failure = error
+    code, detail = CODES[status]
+    return problem(status, code, detail)
+
+
+def is_away(error: BaseException) -> bool:
+    """True where the database cannot be reached or is not ready, so that the same may succeed later."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    away = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+    return isinstance(cause, away) or (cause is not None and is_transient(cause))
+
+
+def register(app: Flask) -> None:
+    """Answer every error of an app with a problem."""
+    app.register_error_handler(LedgerError, of_ledger)
+    app.register_error_handler(HTTPException, of_http)
+    app.register_error_handler(Exception, of_failure)

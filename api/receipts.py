@@ -1,0 +1,103 @@
+"""Events as they come in and receipts as they go out: the hot path, so no schema stands in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+
+from api import fields, notation
+from api.blueprint import pointers
+from ledger import events
+from ledger.errors import Forbidden, InvalidEvent
+from ledger.events import NewEvent, Receipt
+from ledger.keys import Key
+
+REQUIRED = frozenset(("creator", "kind", "external_ref", "occurred_at"))
+KNOWN = REQUIRED | {"meter", "facts"}
+
+
+class EventIn(ma.Schema):
+    """An event's envelope. It only explains what is wrong with one that `read` does not take."""
+
+    creator = fields.SafeString(required=True, longest=300)
+    meter = fields.SafeString(allow_none=True, longest=80)
+    kind = fields.SafeString(required=True, longest=40)
+    external_ref = fields.SafeString(required=True)
+    occurred_at = fields.Instant(required=True)
+    facts = ma.fields.Dict(keys=ma.fields.String())
+
+
+ENVELOPE = EventIn()
+
+
+def read(given: Any, *, key: Key, pepper: bytes) -> NewEvent:
+    """An event from its parsed JSON. Raises InvalidEvent, or Forbidden where the key may not tell of it."""
+    if type(given) is dict and REQUIRED <= given.keys() <= KNOWN:
+        try:
+            at_us = notation.read_instant(given["occurred_at"])
+        except ValueError:
+            raise explain(given) from None
+        event = events.new_event(
+            creator=given["creator"],
+            meter=given.get("meter"),
+            source=key.owner,
+            external_ref=given["external_ref"],
+            kind=given["kind"],
+            facts=given.get("facts", {}),
+            occurred_at_us=at_us,
+            pepper=pepper,
+        )
+        return _own(event, key)
+    raise explain(given)
+
+
+def _own(event: NewEvent, key: Key) -> NewEvent:
+    named = event.creator.network
+    if key.may_act_for(event.meter[8:]) and (named is None or key.may_act_for(named)):
+        return event
+    raise Forbidden(f"this key may not tell of {event.meter}", pointer="/meter")
+
+
+def explain(given: Any) -> InvalidEvent:
+    """What is wrong with an envelope, by pointer."""
+    if not isinstance(given, dict):
+        return InvalidEvent([("", "must be an object")])
+    return InvalidEvent(pointers(ENVELOPE.validate(given)) or [("", "must be an event")])
+
+
+def refused(given: Any, error: InvalidEvent | Forbidden) -> Receipt:
+    """The receipt of an event that never got to the books."""
+    external_ref = given.get("external_ref") if isinstance(given, dict) else None
+    wrong = getattr(error, "errors", None) or [(error.pointer, error.detail)]
+    return Receipt(
+        external_ref if isinstance(external_ref, str) else "",
+        "refused",
+        code=error.code,
+        detail=error.detail,
+        errors=tuple(wrong),
+        remembered=False,
+    )
+
+
+def show(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as JSON carries it: posted or replayed with its entries, refused with the reason."""
+    shown: dict[str, Any] = {"external_ref": receipt.external_ref, "status": receipt.status}
+    if receipt.event_id is not None:
+        shown["event_id"] = receipt.event_id
+    if receipt.code is not None:
+        shown["code"] = receipt.code
+        shown["detail"] = receipt.detail
+        shown["errors"] = [{"pointer": pointer, "detail": what} for pointer, what in receipt.errors]
+        return shown
+    shown["entries"] = [
+        {
+            "meter": posted.meter,
+            "seq": posted.seq,
+            "kind": posted.kind,
+            "amount": notation.trust(posted.amount),
+            "standing": notation.trust(posted.standing),
+        }
+        for posted in receipt.entries
+    ]
+    return shown
