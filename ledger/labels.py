@@ -72,7 +72,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Posts of the window up to today; the sponsored share (ppm) now, and its extremes in the days of grace."""
+    """Posts of the window up to today; the sponsored share (ppm) now, its extremes in the days of grace."""
 
     posts: int
     sponsored: int

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ledger import labels
 from ledger.economy import Move
 from ledger.errors import InvalidEvent
-from ledger.kinds import apology, breach, engagement, pitch, post, reversal, transparency
+from ledger.kinds import apology, breach, engagement, pitch, post, reversal, scatter, transparency
 from ledger.kinds.base import Breach, Context, Factors, Kind, Line, LineKind, Past, Tally
 from ledger.policy import BOOK_PARAMETERS, Parameter, Rates
 
@@ -46,6 +46,7 @@ LINES: dict[str, LineKind] = {
 PARAMETERS: tuple[Parameter, ...] = (
     *BOOK_PARAMETERS,
     *labels.PARAMETERS,
+    *scatter.PARAMETERS,
     *(parameter for kind in KINDS.values() for parameter in kind.parameters),
 )
 

@@ -1,0 +1,164 @@
+"""Proposals: a pitch that might be, what it would do to a book on its day, and what would cost less.
+
+Pure. Everything is priced by the very functions that post a pitch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ledger import labels
+from ledger.economy import PPM, Move, State, accrue, advance, land, scale
+from ledger.kinds import pitch, transparency
+from ledger.kinds.base import Context
+from ledger.kinds.scatter import UNTAUGHT, Pooled
+from ledger.labels import DayCount
+from ledger.policy import Policy, Schedule
+
+DISCLOSURES = ("clear", "vague", "none")
+MOST_IMPROVEMENTS = 3
+NOTHING = Move()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A pitch that might be: `fit` in ppm; `followers` where another audience than the account's is meant."""
+
+    brand: str
+    disclosure: str
+    fit: int = PPM // 2
+    followers: int | None = None
+    established: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The book it would touch, as it stands today, and what is known about its days.
+
+    `usual` is what an ordinary day brings at the rate of the last weeks; `days` the counts that labels look at;
+    `ratios` the log(outcome / formula) of earlier pitches, `pooled` what those of all creators taught.
+    """
+
+    state: State
+    schedule: Schedule
+    policy_version: str = ""
+    followers: int | None = None
+    usual: Move = NOTHING
+    days: Sequence[DayCount] = ()
+    hidden_since: int | None = None
+    ratios: Sequence[float] = ()
+    pooled: Pooled = UNTAUGHT
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that would price the pitch today."""
+        return self.schedule.at(self.state.day, self.policy_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Improvement:
+    """Something that would cost less: what to do, and the standing it saves on the day, in micro-trust."""
+
+    name: str
+    advice: str
+    saves: int
+    until_day: int | None = None
+
+
+# What the pitch does on its day
+
+
+def factors(subject: Subject, proposal: Proposal, ratio: int = PPM) -> dict[str, int]:
+    """The factors of the drain; `ratio` is outcome / formula in ppm."""
+    hidden = proposal.disclosure == "none"
+    times = subject.policy["pitch.undisclosed"] if hidden else PPM
+    return pitch.drain_factors(
+        _context(subject),
+        fit=proposal.fit,
+        followers=proposal.followers,
+        established=proposal.established,
+        times=scale(times, ratio),
+        disclosed=not hidden,
+    )
+
+
+def pitched(subject: Subject, proposal: Proposal, ratio: int = PPM) -> State:
+    """The book right after the pitch, the credit for disclosing it included."""
+    rates = subject.policy.rates
+    priced = factors(subject, proposal, ratio)
+    line = transparency.for_pitch(pitch.drain(priced), _share(subject, proposal), _context(subject))
+    state = subject.state
+    for move in (pitch.amounts(priced, rates), transparency.amounts(line.factors, rates)):
+        state = advance(state, land(state, move), move)
+    return state
+
+
+def cost(subject: Subject, proposal: Proposal, ratio: int = PPM) -> int:
+    """What standing loses on the day, in micro-trust: the drain less the credit for disclosing it."""
+    return subject.state.standing - pitched(subject, proposal, ratio).standing
+
+
+def _context(subject: Subject) -> Context:
+    return Context(subject.state, subject.policy, subject.state.day, 0, followers=subject.followers)
+
+
+def _share(subject: Subject, proposal: Proposal) -> int:
+    if proposal.disclosure == "none":
+        return 0
+    return subject.policy[f"transparency.{proposal.disclosure}"]
+
+
+def credit(subject: Subject, proposal: Proposal, drain: int) -> int:
+    """What is given back for disclosing a pitch with such a drain, in micro-trust."""
+    return scale(drain, _share(subject, proposal))
+
+
+# What would cost less
+
+
+def improvements(subject: Subject, proposal: Proposal, ratio: int = PPM) -> tuple[Improvement, ...]:
+    """The three changes that save most, dearest saving first; none that saves nothing."""
+    now = cost(subject, proposal, ratio)
+    found = []
+    for name, advice, other in _changes(subject, proposal):
+        found.append(Improvement(name, advice, now - cost(subject, other, ratio)))
+    found.append(_waiting(subject, proposal, ratio))
+    worth = [item for item in found if item.saves > 0]
+    return tuple(sorted(worth, key=lambda item: (-item.saves, item.name))[:3])
+
+
+def _changes(subject: Subject, proposal: Proposal) -> list[tuple[str, str, Proposal]]:
+    """The same pitch, better: what to call the change, how to say it, what it would be."""
+    fit = min(PPM, proposal.fit + subject.policy["estimate.better_fit"])
+    better = f"Choose a product that fits better: {_tenths(fit)} instead of {_tenths(proposal.fit)}."
+    warmer = f"Warm the relationship up: let {proposal.brand} be let in before it pitches."
+    return [
+        ("disclose", "Disclose clearly that the post is paid.", replace(proposal, disclosure="clear")),
+        ("relationship", warmer, replace(proposal, established=True)),
+        ("fit", better, replace(proposal, fit=fit)),
+    ]
+
+
+def _waiting(subject: Subject, proposal: Proposal, ratio: int) -> Improvement:
+    """The wait that saves most: earlier pitches fade from memory. Standing is taken as it is today."""
+    now, today = cost(subject, proposal, ratio), subject.state.day
+    best, until = 0, today
+    for day in range(today + 1, today + 1 + subject.policy["estimate.wait_days"]):
+        saves = now - cost(rested(subject, day), proposal, ratio)
+        best, until = (saves, day) if saves > best else (best, until)
+    advice = f"Wait until {labels.spoken_day(until, today)}: earlier pitches weigh less by then."
+    return Improvement("wait", advice, best, until)
+
+
+def rested(subject: Subject, day: int) -> Subject:
+    """The same book with earlier pitches as faded as they will be on a later day."""
+    state = subject.state
+    memory = State(pitches=state.pitches, day=state.day)
+    pitches = accrue(memory, day, subject.schedule, policy_version=subject.policy_version).pitches
+    return replace(subject, state=state._replace(pitches=pitches))
+
+
+def _tenths(ppm: int) -> str:
+    tenths, _ = divmod(ppm, PPM // 100)
+    return f"{tenths // 100}.{tenths % 100:02d}".removesuffix("0")
