@@ -10,7 +10,7 @@ import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from importlib import resources
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ SCALES = {
     "days": 1,
     "count": 1,
 }
+MOST = 2**63 - 1
 
 
 class Rates(NamedTuple):
@@ -130,8 +131,12 @@ def _scaled(key: str, value: str, unit: str, source: str) -> Stated:
         raise InvalidPolicy(f"{key} has the unknown unit {unit!r}; known: {', '.join(SCALES)}")
     try:
         scaled = Decimal(value) * SCALES[unit]
+    except Overflow as error:
+        raise InvalidPolicy(f"{key} is too large: {value!r}") from error
     except InvalidOperation as error:
         raise InvalidPolicy(f"{key} is not a number: {value!r}") from error
+    if scaled.is_finite() and abs(scaled) > MOST:
+        raise InvalidPolicy(f"{key} is too large: {value!r}")
     if not scaled.is_finite() or scaled != scaled.to_integral_value():
         raise InvalidPolicy(f"{key} has more places than its unit keeps: {value!r}")
     return Stated(key, value, unit, source, int(scaled))
