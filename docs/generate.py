@@ -1,0 +1,106 @@
+"""Write the parts of the documents that come from the code, or check that they are current.
+
+`python docs/generate.py` rewrites what stands between the `generated` marks; `--check` exits 1 and names the
+first document that is out of date.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from ledger import kinds, policy
+from ledger.cli import main as command_line
+from ledger.kinds.facts import Choice, Flag, Share, Whole, fields_of, show_ppm
+
+DOCS = Path(__file__).parent
+
+
+def parameters() -> str:
+    """Every parameter of the founding policy with its value, unit, meaning and source."""
+    founding = policy.builtin()
+    lines = ["| parameter | value | meaning | source |", "|---|---|---|---|"]
+    for parameter in kinds.PARAMETERS:
+        stated = founding.stated[parameter.key]
+        lines.append(f"| `{parameter.key}` | {stated.value} {stated.unit} | {parameter.what} | {stated.source} |")
+    return "\n".join(lines)
+
+
+def event_kinds() -> str:
+    """Every kind of event with the facts it takes."""
+    return "\n\n".join("\n".join(_kind(kind)) for kind in kinds.KINDS.values())
+
+
+def _kind(kind: kinds.Kind) -> Iterator[str]:
+    yield f"**`{kind.name}`**: {kind.title}."
+    fields = fields_of(kind.facts)
+    if not fields:
+        yield "Takes no facts."
+        return
+    yield ""
+    yield "| fact | takes | meaning |"
+    yield "|---|---|---|"
+    for name, (field, required) in fields.items():
+        yield f"| `{name}`{'' if required else ' (optional)'} | {_takes(field)} | {field.what} |"
+
+
+def _takes(field: object) -> str:
+    if isinstance(field, Whole):
+        return f"whole number, {field.low} to {field.high}"
+    if isinstance(field, Share):
+        return f'decimal string, "{show_ppm(field.low)}" to "{show_ppm(field.high)}"'
+    if isinstance(field, Choice):
+        return "one of " + ", ".join(f"`{word}`" for word in field.words)
+    return "true or false" if isinstance(field, Flag) else "text"
+
+
+def commands() -> str:
+    """The help of every command."""
+    return "\n\n".join(_help(["trust-ledger"], command_line))
+
+
+def _help(path: list[str], command: click.Command) -> Iterator[str]:
+    context = click.Context(command, info_name=" ".join(path))
+    yield f"### {' '.join(path)}\n\n```text\n{command.get_help(context).rstrip()}\n```"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            if found is not None and not found.hidden:
+                yield from _help([*path, name], found)
+
+
+PARTS: dict[str, tuple[str, Callable[[], str]]] = {
+    "parameters": ("economy.md", parameters),
+    "kinds": ("api.md", event_kinds),
+    "commands": ("operating.md", commands),
+}
+
+
+def current(name: str, text: str, made: str) -> str:
+    """A document with one generated part replaced."""
+    pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(\n<!-- end: {name} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"no generated part {name!r} in the document")
+    return pattern.sub(lambda match: match[1] + made + match[2], text)
+
+
+def run(*, check: bool) -> int:
+    """Write or check all parts; returns the exit code."""
+    for name, (document, make) in PARTS.items():
+        path = DOCS / document
+        text = path.read_text("utf-8")
+        wanted = current(name, text, make())
+        if check and wanted != text:
+            print(f"docs/{document} is out of date: run make docs")
+            return 1
+        path.write_text(wanted, "utf-8")
+    print("The generated documents are current." if check else "Written.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(check="--check" in sys.argv[1:]))

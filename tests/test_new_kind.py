@@ -1,0 +1,76 @@
+"""A new kind of event needs its module, its parameters and a place in the tuple: nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pytest
+
+from ledger import audit, creators, events, kinds, policy, posting, queries, rules, settlement
+from ledger.db import Database
+from ledger.economy import DAY_US, PPM, Move, fade, scale
+from ledger.events import CreatorRef
+from ledger.kinds.base import Context, Factors, Kind, Line, LineKind
+from ledger.kinds.facts import Whole
+from ledger.policy import Parameter, Rates
+
+NOON = 20_700 * DAY_US + DAY_US // 2
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHourFacts:
+    questions: Annotated[int, Whole(0, 100_000, "questions answered")] = 0
+
+
+def price(facts: OpenHourFacts, context: Context) -> list[Line]:
+    factors = {
+        "credit": context.policy["open_hour.credit"],
+        "allowed": PPM if facts.questions else 0,
+        "late_days": context.late_days,
+    }
+    return [Line("open_hour", factors)]
+
+
+def amounts(factors: Factors, rates: Rates) -> Move:
+    credit = scale(factors["credit"], factors["allowed"])
+    return fade(Move(credit, credits=credit), factors["late_days"], rates)
+
+
+CREDIT = Parameter("open_hour.credit", "trust", "0", "20", "credit for an open hour")
+KIND = Kind("open_hour", "Open hour", OpenHourFacts, price, (CREDIT,))
+LINE = LineKind("open_hour", amounts, lambda facts, factors: "An open hour with your audience.")
+PARAMETER = '\n[open_hour]\ncredit = { value = "3", unit = "trust", source = "Our assumption." }\n'
+
+
+def test_a_kind_is_priced_posted_settled_told_and_proved_by_its_module_alone(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open hour is worth three trust on the statement, and the audit recomputes it."""
+    monkeypatch.setitem(kinds.KINDS, KIND.name, KIND)
+    monkeypatch.setitem(kinds.LINES, LINE.name, LINE)
+    rulebook = policy.parse(policy.builtin().text + PARAMETER)
+    schedule = policy.Schedule.of(rulebook)
+    assert policy.problems(rulebook, (*kinds.PARAMETERS, CREDIT)) == []
+    database.write(lambda session: rules.install(session, rulebook, effective_day=0, now_us=NOON))
+    account = creators.AccountOf("video", "ada")
+    creator_id, _ = database.write(
+        lambda session: creators.enrol(
+            session, display_name="Ada", accounts=[account], consent_at_us=NOON, enrolled_by="test", now_us=NOON
+        )
+    )
+    told: dict[str, Any] = {"kind": "open_hour", "facts": {"questions": 12}, "occurred_at_us": NOON}
+    event = events.new_event(
+        creator="video:ada", meter=None, source="acme", external_ref="hour-1", pepper=b"pepper", **told
+    )
+    (receipt,) = database.write(
+        lambda session: posting.post(session, events=[event], clock=lambda: NOON, schedule=schedule)
+    )
+    assert [(entry.kind, entry.amount) for entry in receipt.entries] == [("open_hour", 3_000_000)]
+    tomorrow = NOON // DAY_US + 1
+    settlement.settle(database, through_day=tomorrow, clock=lambda: NOON + DAY_US, schedule=schedule)
+    with database.snapshot() as session:
+        ref = CreatorRef(creator_id=creator_id)
+        held = queries.balances(session, creator=ref, now_us=NOON + DAY_US, schedule=schedule)
+        assert held.books[0].standing == 3_000_000 * 992_328 // PPM
+        assert audit.verify(session, schedule=schedule).ok
