@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api import encoding, events, problems, state
+from api import balances, encoding, entries, events, history, policy, problems, state
 from api.blueprint import Api
 from ledger.db import Database
 from ledger.settings import Settings
 from ledger.settings import settings as process_settings
 
-RESOURCES = (events.blp,)
+RESOURCES = (events.blp, balances.blp, history.blp, entries.blp, policy.blp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -71,16 +71,14 @@ def current() -> Key:
 def may_read(key: Key, *, creator_id: str, visibility: str, networks: Collection[str], statement: bool = False) -> bool:
     """True where a key may know of a creator, and with `statement` see why each line is there.
 
-    `networks` are those the creator has an account on, or the one network that is asked about. Brands never see
-    a statement; the public sees what a public creator shows.
+    `networks` are those the creator has an account on, or the one network that is asked about. The public
+    sees a public creator's meter, label and history, and nobody's statement.
     """
     if key.role == "creator" and key.owner == creator_id:
         return True
     if key.role in ("partner", "operator") and any(key.may_act_for(network) for network in networks):
         return True
-    if key.role == "brand" and statement:
-        return False
-    return visibility == "public"
+    return visibility == "public" and not statement
 
 
 def network_of(meter: str) -> str:

@@ -31,16 +31,16 @@ _NOW = (
 )
 _THEN = f"{_HEAD}, e.seq, e.recorded_at_us, e.policy_version, {_STATE.format('e', '_after')}"
 _BOOKS = "creator c JOIN book b ON b.creator_id = c.creator_id"
-NOW_SQL = f"SELECT {_NOW} FROM {_BOOKS} WHERE c.creator_id = ? ORDER BY b.meter"  # noqa: S608 - constants
+NOW_SQL = f"SELECT {_NOW} FROM {_BOOKS} WHERE c.creator_id = ? ORDER BY b.meter"
 THEN_SQL = (
-    f"SELECT {_THEN} FROM {_BOOKS}"  # noqa: S608 - built from constants
+    f"SELECT {_THEN} FROM {_BOOKS}"
     " LEFT JOIN entry e ON e.creator_id = b.creator_id AND e.meter = b.meter AND e.seq ="
     " (SELECT x.seq FROM entry x WHERE x.creator_id = b.creator_id AND x.meter = b.meter"
     " AND x.recorded_at_us <= ? ORDER BY x.recorded_at_us DESC LIMIT 1)"
     " WHERE c.creator_id = ? ORDER BY b.meter"
 )
 MANY_SQL = (
-    f"SELECT {_NOW} FROM {{keys}} CROSS JOIN creator c JOIN book b ON b.creator_id = c.creator_id"  # noqa: S608
+    f"SELECT {_NOW} FROM {{keys}} CROSS JOIN creator c JOIN book b ON b.creator_id = c.creator_id"
     " WHERE c.creator_id = k.c0 ORDER BY c.creator_id, b.meter"
 )
 
@@ -117,6 +117,15 @@ class Balances:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelf:
+    """Which books a creator has, and who may see them."""
+
+    creator_id: str
+    visibility: str
+    meters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
     """Balances by the place of the reference asked for; `missing` are the places without an answer."""
 
@@ -160,6 +169,16 @@ def balances(
     else:
         facts = {(row[0], row[2]): _label_facts_then(session, row, at_us // DAY_US) for row in rows}
     return _balances(rows, facts, at_us=at_us, now_us=now_us, schedule=schedule)
+
+
+def shelf(session: Reading, *, creator: CreatorRef) -> Shelf:
+    """A creator's books by name. Raises UnknownCreator."""
+    creator_id = creator.creator_id or creators.find(session, creator)
+    sql = f"SELECT c.visibility, b.meter FROM {_BOOKS} WHERE c.creator_id = ? ORDER BY b.meter"
+    rows = db.fetch(session, sql, (creator_id,))
+    if not rows:
+        raise UnknownCreator("no such creator")
+    return Shelf(creator_id, rows[0][0], tuple(row[1] for row in rows))
 
 
 def lookup(session: Reading, *, creators: Sequence[CreatorRef], now_us: int, schedule: Schedule) -> Lookup:
@@ -328,11 +347,13 @@ __all__ = [
     "Balances",
     "Lookup",
     "Record",
+    "Shelf",
     "balances",
     "confidence",
     "history",
     "lookup",
     "marks",
     "one_entry",
+    "shelf",
     "statement",
 ]

@@ -1,0 +1,174 @@
+"""Statements: every line of a book, newest first, with why; and one line worked out again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from flask import Response
+
+from api import auth, conditional, cursors, fields, notation, reach, state
+from api.balances import documented
+from api.blueprint import Blueprint
+from ledger import kinds, queries
+from ledger.db import Reader
+from ledger.statements import SETTLEMENT, Recomputed, StatementLine
+
+blp = Blueprint("entries", __name__, description="What happened to a book, and why.")
+LINE_KINDS = (*kinds.LINES, SETTLEMENT)
+PAGE, LARGEST_PAGE = 50, 100
+MOST_SEQ = 2**62
+trust, instant = notation.trust, notation.instant
+
+
+class EntriesIn(ma.Schema):
+    """Which lines: of one book, of one kind, after a cursor."""
+
+    meter = fields.SafeString(longest=80)
+    kind = ma.fields.String(validate=ma.validate.OneOf(LINE_KINDS))
+    after = fields.SafeString(longest=1_000, metadata={"description": "`next` of the page before"})
+    limit = ma.fields.Integer(load_default=PAGE, validate=ma.validate.Range(1, LARGEST_PAGE))
+
+
+class EntryOut(ma.Schema):
+    """One line. `amount` is what the book gained from outside, `change` what standing did, the rest mends."""
+
+    meter = ma.fields.String(required=True)
+    seq = ma.fields.Integer(required=True)
+    kind = ma.fields.String(required=True)
+    title = ma.fields.String(required=True)
+    reason = ma.fields.String(required=True)
+    about = ma.fields.Integer(required=True, allow_none=True)
+    amount = fields.Trust(required=True)
+    change = fields.Trust(required=True)
+    mending = fields.Trust(required=True)
+    standing = fields.Trust(required=True)
+    factors = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Integer(), required=True)
+    policy_version = ma.fields.String(required=True)
+    event_id = ma.fields.UUID(required=True, allow_none=True)
+    source = ma.fields.String(required=True, allow_none=True)
+    external_ref = ma.fields.String(required=True, allow_none=True)
+    occurred_at = fields.Instant(required=True)
+    recorded_at = fields.Instant(required=True)
+    prev_hash = ma.fields.String(required=True)
+    hash = ma.fields.String(required=True)
+
+
+class EntriesOut(ma.Schema):
+    """A page of a statement; `next` is the cursor of the page after it, null on the last."""
+
+    creator_id = ma.fields.UUID(required=True)
+    meter = ma.fields.String(required=True)
+    entries = ma.fields.List(ma.fields.Nested(EntryOut()), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
+
+
+class RecomputedOut(ma.Schema):
+    """The amount worked out again from the factors, and whether it and the chain agree with what is stored."""
+
+    amount = fields.Trust(required=True)
+    amount_agrees = ma.fields.Boolean(required=True)
+    hash_agrees = ma.fields.Boolean(required=True)
+    link_agrees = ma.fields.Boolean(required=True)
+
+
+class OneEntryOut(EntryOut):
+    """One line, and the same worked out again."""
+
+    recomputed = ma.fields.Nested(RecomputedOut(), required=True)
+
+
+@blp.get("/v1/creators/<creator>/entries")
+@auth.requires("statements:read")
+@blp.arguments(EntriesIn(), location="query")
+@blp.doc(responses=documented(EntriesOut()) | {400: "BAD_REQUEST", 404: "NOT_FOUND"})
+def get_entries(asked: dict[str, Any], creator: str) -> Response:
+    """A book's statement, newest first: what, why, and what it left."""
+    return conditional.answer(state.ledger().database.read(lambda reader: page(reader, creator, **asked)))
+
+
+@blp.get("/v1/creators/<creator>/entries/<meter>/<int:seq>")
+@auth.requires("statements:read")
+@blp.doc(responses=documented(OneEntryOut()) | {404: "NOT_FOUND"})
+def get_entry(creator: str, meter: str, seq: int) -> Response:
+    """One line of a statement, worked out again from its factors."""
+    return conditional.answer(state.ledger().database.read(lambda reader: line(reader, creator, meter, seq)))
+
+
+def page(
+    reader: Reader,
+    creator: str,
+    *,
+    limit: int,
+    meter: str | None = None,
+    kind: str | None = None,
+    after: str | None = None,
+) -> dict[str, Any]:
+    """A page of a statement as JSON carries it. Raises UnknownCreator or InvalidCursor."""
+    ledger = state.ledger()
+    book = reach.book(reader, creator=creator, meter=meter, key=auth.current(), statement=True)
+    question = {"creator": book.creator_id, "meter": book.meter, "kind": kind}
+    lines = queries.statement(
+        reader,
+        creator_id=book.creator_id,
+        meter=book.meter,
+        before_seq=cursors.read(ledger.settings, after, **question) if after else None,
+        kind=kind,
+        limit=limit + 1,
+        schedule=ledger.schedule(),
+    )
+    shown = lines[:limit]
+    return {
+        "creator_id": book.creator_id,
+        "meter": book.meter,
+        "entries": [show(one) for one in shown],
+        "next": cursors.make(ledger.settings, place=shown[-1].seq, **question) if len(lines) > limit else None,
+    }
+
+
+def line(reader: Reader, creator: str, meter: str, seq: int) -> dict[str, Any]:
+    """One line as JSON carries it. Raises UnknownCreator or NotFound."""
+    book = reach.book(reader, creator=creator, meter=meter, key=auth.current(), statement=True)
+    told, again = queries.one_entry(
+        reader,
+        creator_id=book.creator_id,
+        meter=book.meter,
+        seq=min(seq, MOST_SEQ),
+        schedule=state.ledger().schedule(),
+    )
+    return show(told) | {"recomputed": show_again(again)}
+
+
+def show(told: StatementLine) -> dict[str, Any]:
+    """A line as JSON carries it."""
+    return {
+        "meter": told.meter,
+        "seq": told.seq,
+        "kind": told.kind,
+        "title": told.title,
+        "reason": told.reason,
+        "about": told.about,
+        "amount": trust(told.amount),
+        "change": trust(told.change),
+        "mending": trust(told.mending),
+        "standing": trust(told.standing),
+        "factors": told.factors,
+        "policy_version": told.policy_version,
+        "event_id": told.event_id,
+        "source": told.source,
+        "external_ref": told.external_ref,
+        "occurred_at": instant(told.occurred_at_us),
+        "recorded_at": instant(told.recorded_at_us),
+        "prev_hash": told.prev_hash.hex(),
+        "hash": told.hash.hex(),
+    }
+
+
+def show_again(again: Recomputed) -> dict[str, Any]:
+    """A recomputation as JSON carries it."""
+    return {
+        "amount": trust(again.amount),
+        "amount_agrees": again.amount_agrees,
+        "hash_agrees": again.hash_agrees,
+        "link_agrees": again.link_agrees,
+    }

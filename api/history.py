@@ -1,0 +1,104 @@
+"""A book's course: day by day, week by week or month by month."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from flask import Response
+
+from api import auth, conditional, fields, notation, reach, state
+from api.balances import documented
+from api.blueprint import Blueprint
+from api.problems import InvalidRequest
+from ledger import queries
+from ledger.db import Reader
+from ledger.economy import DAY_US
+from ledger.histories import INTERVALS, LONGEST_DAYS, Point
+
+blp = Blueprint("history", __name__, description="A book day by day.")
+YEAR = 365
+trust, day = notation.trust, notation.day
+
+
+class HistoryIn(ma.Schema):
+    """Which book, and which days of it, both ends included; the last year where nothing is said."""
+
+    meter = fields.SafeString(longest=80)
+    from_day = fields.Day(data_key="from")
+    to_day = fields.Day(data_key="to")
+    interval = ma.fields.String(load_default="day", validate=ma.validate.OneOf(INTERVALS))
+
+
+class PointOut(ma.Schema):
+    """A stretch of days and the book at its end; the standing before, + credits - drains + drift, is standing."""
+
+    day = fields.Day(required=True)
+    through = fields.Day(required=True)
+    standing = fields.Trust(required=True)
+    mending = fields.Trust(required=True)
+    credits = fields.Trust(required=True)
+    drains = fields.Trust(required=True)
+    drift = fields.Trust(required=True)
+
+
+class HistoryOut(ma.Schema):
+    """Every stretch between two days, oldest first, the empty ones too."""
+
+    creator_id = ma.fields.UUID(required=True)
+    meter = ma.fields.String(required=True)
+    interval = ma.fields.String(required=True)
+    points = ma.fields.List(ma.fields.Nested(PointOut()), required=True)
+
+
+@blp.get("/v1/creators/<creator>/history")
+@auth.requires("balances:read")
+@blp.arguments(HistoryIn(), location="query")
+@blp.doc(responses=documented(HistoryOut()) | {404: "NOT_FOUND"})
+def get_history(asked: dict[str, Any], creator: str) -> Response:
+    """A book through time, every day, week or month present."""
+    return conditional.answer(state.ledger().database.read(lambda reader: tell(reader, creator, **asked)))
+
+
+def tell(
+    reader: Reader,
+    creator: str,
+    *,
+    interval: str,
+    meter: str | None = None,
+    from_day: int | None = None,
+    to_day: int | None = None,
+) -> dict[str, Any]:
+    """A book's history as JSON carries it. Raises UnknownCreator, or InvalidRequest for days that can't be."""
+    ledger = state.ledger()
+    book = reach.book(reader, creator=creator, meter=meter, key=auth.current())
+    now_us = ledger.clock()
+    last = min(now_us // DAY_US if to_day is None else to_day, now_us // DAY_US)
+    first = last - YEAR + 1 if from_day is None else from_day
+    if not 0 <= last - first < LONGEST_DAYS:
+        raise InvalidRequest([("from", f"must lie 0 to {LONGEST_DAYS - 1} days before `to`, and not ahead")])
+    points = queries.history(
+        reader,
+        creator_id=book.creator_id,
+        meter=book.meter,
+        from_day=first,
+        to_day=last,
+        interval=interval,
+        schedule=ledger.schedule(),
+        now_us=now_us,
+    )
+    told = {"creator_id": book.creator_id, "meter": book.meter, "interval": interval}
+    return told | {"points": [show(point) for point in points]}
+
+
+def show(point: Point) -> dict[str, str]:
+    """A point as JSON carries it."""
+    return {
+        "day": day(point.day),
+        "through": day(point.through),
+        "standing": trust(point.standing),
+        "mending": trust(point.mending),
+        "credits": trust(point.credits),
+        "drains": trust(point.drains),
+        "drift": trust(point.drift),
+    }
