@@ -22,6 +22,8 @@ from ledger.errors import LedgerError
 
 PREFIX = "TRUST_LEDGER_"
 DEFAULT_FILE = Path("var/trust-ledger.toml")
+Secret = Literal["pepper", "signing_key"]
+SECRETS: tuple[Secret, ...] = ("pepper", "signing_key")
 
 
 class MissingSecret(LedgerError):
@@ -36,16 +38,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
 
     database_url: str = Field(default="sqlite:///var/trust-ledger.db", description="where the books are")
-    migration_url: str | None = Field(
-        default=None, description="where migrations run; database_url where not given"
-    )
-    pepper: SecretStr = Field(
-        default=SecretStr(""), description="key of all keyed hashes; kept outside the database"
-    )
+    migration_url: str | None = Field(default=None, description="where migrations run; database_url where not given")
+    pepper: SecretStr = Field(default=SecretStr(""), description="key of all keyed hashes; kept outside the database")
     signing_key: SecretStr = Field(default=SecretStr(""), description="key of cursors and checkpoints")
-    checkpoint_dir: Path = Field(
-        default=Path("var/checkpoints"), description="where daily checkpoints are written"
-    )
+    checkpoint_dir: Path = Field(default=Path("var/checkpoints"), description="where daily checkpoints are written")
     public_url: str = Field(default="http://127.0.0.1:8000", description="how others reach this service")
     body_limit_bytes: int = Field(default=10_000_000, ge=1_000, description="largest request body")
     batch_limit: int = Field(default=10_000, ge=1, le=10_000, description="most events in one batch")
@@ -64,7 +60,7 @@ class Settings(BaseSettings):
         path = config_file()
         return (*given, TomlConfigSettingsSource(settings_cls, path)) if path.exists() else given
 
-    def key(self, name: Literal["pepper", "signing_key"]) -> bytes:
+    def key(self, name: Secret) -> bytes:
         """The bytes of a secret. Raises MissingSecret where none is set."""
         secret: SecretStr = getattr(self, name)
         if not secret.get_secret_value():

@@ -1,0 +1,62 @@
+"""`python -m jobs`: the scheduler, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+
+from jobs.schedule import scheduler
+from jobs.tasks import Desk
+from ledger.db import Database
+from ledger.settings import settings
+
+
+def now_us() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1_000
+
+
+def configure_logs() -> None:
+    """One JSON object a line on stderr."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+
+
+def main() -> None:
+    """Run until asked to end; the piece of work in hand is finished, the rest is left to the next start."""
+    configure_logs()
+    current = settings()
+    database = Database(current.database_url, pool_size=2, prepare_threshold=current.prepare_threshold)
+    desk = Desk(database, current, now_us)
+    pool = ThreadPoolExecutor(1)
+    timetable = scheduler(desk, pool)
+
+    def stop(*_: object) -> None:
+        desk.stopping.set()
+        if timetable.running:
+            timetable.shutdown(wait=False)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    desk.log.info("scheduler started", database=current.database_url.partition(":")[0])
+    timetable.start()
+    pool.shutdown(wait=True)
+    database.dispose()
+    desk.log.info("scheduler stopped")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What runs by the clock: settlement, checkpoints, verification. A slot is a day, done by whoever is first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+import structlog
+from sqlmodel import Session
+
+from ledger import audit, checkpoints, claims, rules, settlement
+from ledger.claims import Lease
+from ledger.db import Database
+from ledger.economy import DAY_US
+from ledger.settings import Settings
+
+MINUTE_US = 60 * 1_000_000
+
+
+class Stopped(Exception):
+    """The process was asked to end; what is left is done by the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a task works with. `clock` gives microseconds since 1970; `chunk` is how many books settle at once."""
+
+    database: Database
+    settings: Settings
+    clock: Callable[[], int]
+    chunk: int = settlement.CHUNK
+    stopping: Event = field(default_factory=Event)
+    log: Any = field(default_factory=lambda: structlog.get_logger("jobs"))
+
+    def carry_on(self, *_: object) -> None:
+        """Called between pieces of work. Raises Stopped once the process has been asked to end."""
+        if self.stopping.is_set():
+            raise Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a report: whether all is well, in a word or a name, and over how many rows."""
+
+    good: bool
+    outcome: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Work that is due every day from `hour`:`minute` UTC on. `run` gets the day, counted from 1970."""
+
+    name: str
+    hour: int
+    minute: int
+    run: Callable[[Desk, int], None]
+
+    def due_day(self, now_us: int) -> int:
+        """The latest day whose slot is due."""
+        return (now_us - (self.hour * 60 + self.minute) * MINUTE_US) // DAY_US
+
+
+def settle(desk: Desk, day: int) -> None:
+    """Post decay and recovery through a day."""
+    with desk.database.reading() as session:
+        schedule = rules.schedule(session)
+        if claims.is_done(session, job=settlement.JOB, slot=settlement.slot_of(day)):
+            return
+    books = settlement.settle(
+        desk.database,
+        through_day=day,
+        clock=desk.clock,
+        schedule=schedule,
+        limit=desk.chunk,
+        progress=desk.carry_on,
+    )
+    desk.log.info("settled", slot=settlement.slot_of(day), books=books)
+
+
+def checkpoint(desk: Desk, day: int) -> None:
+    """Write the signed heads of all books to a file outside the database."""
+    _leased(desk, "checkpoint", day, _checkpoint)
+
+
+def verify(desk: Desk, day: int) -> None:
+    """Recompute everything stored. Only books found right make the slot done."""
+    _leased(desk, "verify", day, _verify)
+
+
+def _leased(desk: Desk, job: str, day: int, work: Callable[[Desk], Result]) -> None:
+    slot, now_us = settlement.slot_of(day), desk.clock()
+    lease = desk.database.write(lambda session: claims.take(session, job=job, slot=slot, now_us=now_us))
+    if lease is None:
+        return
+    try:
+        result = work(desk)
+    except BaseException:
+        desk.database.write(lambda session: claims.give_back(session, lease))
+        raise
+    desk.database.write(lambda session: _conclude(session, lease, result, desk.clock()))
+    say = desk.log.info if result.good else desk.log.error
+    say(job, slot=slot, outcome=result.outcome, rows=result.rows)
+
+
+def _conclude(session: Session, lease: Lease, result: Result, now_us: int) -> bool:
+    if result.good:
+        return claims.finish(session, lease, now_us=now_us, outcome=result.outcome, rows=result.rows)
+    return claims.fault(session, lease, outcome=result.outcome)
+
+
+def _checkpoint(desk: Desk) -> Result:
+    key = desk.settings.key("signing_key")
+    with desk.database.snapshot() as session:
+        made = checkpoints.make(session, now_us=desk.clock(), key=key)
+    path = checkpoints.write(made, desk.settings.checkpoint_dir)
+    return Result(True, path.name, 1)
+
+
+def _verify(desk: Desk) -> Result:
+    last = checkpoints.latest(desk.settings.checkpoint_dir, key=desk.settings.key("signing_key"))
+    with desk.database.snapshot() as session:
+        report = audit.verify(session, schedule=rules.schedule(session), checkpoint=last, progress=desk.carry_on)
+    return Result(report.ok, "ok" if report.ok else str(report.first_bad), report.entries)
+
+
+TASKS: tuple[Task, ...] = (
+    Task("settle", 0, 5, settle),
+    Task("checkpoint", 0, 20, checkpoint),
+    Task("verify", 2, 0, verify),
+)

@@ -1,0 +1,90 @@
+"""keys: who may use the API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from ledger import keys as keys_of
+from ledger.commands.terminal import Terminal, iso_time, say
+
+
+@click.group(short_help="Make, list and end API keys.", epilog="Example:  trust-ledger keys list")
+def keys() -> None:
+    """Make, list and end API keys.
+
+    Exit codes: 0 done; 1 refused, and why; 2 wrong usage.
+    """
+
+
+@keys.command(
+    short_help="Make a key.",
+    epilog="Example:  trust-ledger keys create --role partner --owner acme --network video",
+)
+@click.option("--role", type=click.Choice(keys_of.ROLES), required=True, help="Whose kind of key it is.")
+@click.option("--owner", required=True, help="The partner's or brand's slug, or the creator's id.")
+@click.option("--network", "networks", multiple=True, help="A network a partner speaks for; may be repeated.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(keys_of.SCOPES), help="What it may do.")
+@click.option("--note", default="", help="What it is for.")
+@click.pass_obj
+def create(
+    terminal: Terminal, role: str, owner: str, networks: tuple[str, ...], scopes: tuple[str, ...], note: str
+) -> None:
+    """Make a key and print its secret, once, alone on stdout. Without --scope it may do all its role may.
+
+    Posting into the past needs --scope events:backfill, which no key has by itself.
+
+    Exit codes: 0 made; 1 refused, and why; 2 wrong usage.
+    """
+    pepper = terminal.settings().key("pepper")
+    with terminal.database() as database:
+        secret, key_id = database.write(
+            lambda session: keys_of.create(
+                session,
+                role=role,
+                owner=owner,
+                networks=networks,
+                scopes=scopes,
+                note=note,
+                pepper=pepper,
+                now_us=terminal.clock(),
+            )
+        )
+    say(f"key {key_id}; its secret is not shown again:")
+    click.echo(secret)
+
+
+@keys.command("list", short_help="List the keys.", epilog="Example:  trust-ledger keys list | grep acme")
+@click.pass_obj
+def list_(terminal: Terminal) -> None:
+    """List every key there is or was, oldest first, a line each: id, role, owner, networks, scopes, state, note.
+
+    Columns are parted by tabs. Secrets are not kept and can't be shown.
+
+    Exit codes: 0 listed; 1 the database refused, and why; 2 wrong usage.
+    """
+    with terminal.database() as database, database.reading() as session:
+        for key in keys_of.list_all(session):
+            state = f"revoked {iso_time(key.revoked_at_us)}" if key.revoked_at_us else "live"
+            networks, scopes = ",".join(sorted(key.networks)), ",".join(sorted(key.scopes))
+            columns = [key.key_id, key.role, key.owner, networks, scopes, state, key.note]
+            click.echo("\t".join(columns))
+
+
+@keys.command(short_help="End a key.", epilog="Example:  trust-ledger keys revoke KEY_ID")
+@click.argument("key_id")
+@click.pass_obj
+def revoke(terminal: Terminal, key_id: str) -> None:
+    """End a key at once.
+
+    Exit codes: 0 ended; 1 no live key has that id; 2 wrong usage.
+    """
+    with terminal.database() as database:
+        now_us = terminal.clock()
+        if not database.write(lambda session: keys_of.revoke(session, key_id=key_id, now_us=now_us)):
+            raise click.ClickException(f"no live key has the id {key_id}")
+    say(f"key {key_id} is revoked")
+
+
+COMMANDS: Sequence[click.Command] = (keys,)

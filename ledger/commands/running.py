@@ -1,0 +1,181 @@
+"""serve, jobs and demo: the processes of the service. They are started by command; nothing of them is imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+import click
+
+from ledger import demo as story
+from ledger import keys, processes
+from ledger.commands import setup
+from ledger.commands.terminal import Terminal, bar, say, schedule_of
+from ledger.db import Database
+from ledger.processes import Child, Service
+from ledger.settings import SECRETS, Settings, config_file
+
+KEY_FILE = "demo-key"
+LOOPBACK = "127.0.0.1"
+
+
+@click.command(
+    short_help="Serve the API and the pages, with the scheduler beside them.",
+    epilog="Example:  trust-ledger serve --bind 127.0.0.1:8000 --workers 2",
+)
+@click.option("--bind", default=f"{LOOPBACK}:8000", show_default=True, help="HOST:PORT to listen on.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes that answer requests.")
+@click.option("--with-jobs/--no-jobs", default=True, show_default=True, help="Run the scheduler beside it.")
+@click.pass_obj
+def serve(terminal: Terminal, bind: str, workers: int | None, with_jobs: bool) -> None:
+    """Serve with gunicorn until Ctrl-C or SIGTERM. Requests under way are answered first.
+
+    The scheduler is started again should it fail, and ends with the server.
+
+    Exit codes: 0 asked to end; 1 could not start or failed, and why; 2 wrong usage.
+    """
+    host, port = _address(bind)
+    current = terminal.settings()
+    for name in SECRETS:
+        current.key(name)
+    with terminal.database(current) as database:
+        schedule_of(database)
+    raise SystemExit(_service(host, port, workers=workers, with_jobs=with_jobs).run())
+
+
+def _address(bind: str) -> tuple[str, int]:
+    host, colon, port = bind.rpartition(":")
+    if not colon or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise click.BadParameter(f"{bind!r} is not HOST:PORT", param_hint="--bind")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - ":8000" means every address
+
+
+def _service(
+    host: str, port: int, *, workers: int | None, with_jobs: bool, environment: dict[str, str] | None = None
+) -> Service:
+    if not processes.is_free(host, port):
+        raise click.ClickException(f"{host}:{port} is in use, or not an address of this machine")
+    surroundings = environment or dict(os.environ)
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    main = Child(processes.server(bind=bind, workers=workers), surroundings)
+    beside = [Child(processes.SCHEDULER, surroundings, restart=True)] if with_jobs else []
+    return Service(main, beside)
+
+
+@click.command(short_help="Run the scheduler alone.", epilog="Example:  trust-ledger jobs  (beside serve --no-jobs)")
+@click.pass_obj
+def jobs(terminal: Terminal) -> None:
+    """Run the scheduler until SIGTERM: settlement, checkpoints and verification, each day once.
+
+    Any number may run on one database: each piece of work is done by whoever claims it first.
+
+    Exit codes: 0 asked to end; 1 could not start, and why; 2 wrong usage.
+    """
+    current = terminal.settings()
+    current.key("signing_key")
+    with terminal.database(current) as database:
+        schedule_of(database)
+    os.execv(processes.SCHEDULER[0], processes.SCHEDULER)  # noqa: S606 - our own command
+
+
+@click.command(
+    short_help="Set up, plant a small made-up story, and serve it.",
+    epilog="Example:  trust-ledger demo --port 8080",
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Where to serve.")
+@click.option("--serve/--no-serve", "serving", default=True, help="Or only plant the story.")
+@click.pass_obj
+def demo(terminal: Terminal, port: int, serving: bool) -> None:
+    """Set up under ./var, plant a year of six made-up creators, and serve until Ctrl-C.
+
+    A second start keeps the data, and is quick.
+
+    Exit codes: 0 asked to end; 1 could not start or failed, and why; 2 wrong usage.
+    """
+    url = f"http://{LOOPBACK}:{port}"
+    environment = {"TRUST_LEDGER_PUBLIC_URL": url, **os.environ}
+    service = _service(LOOPBACK, port, workers=None, with_jobs=True, environment=environment) if serving else None
+    current = setup.set_up(terminal)
+    with terminal.database(current) as database:
+        _plant(terminal, database, pepper=current.key("pepper"))
+        key = _demo_key(terminal, database, current)
+    if service is None:
+        return
+    code = service.run(when_up=_announcer(port, _guide(url, key)))
+    raise SystemExit(code)
+
+
+def _plant(terminal: Terminal, database: Database, *, pepper: bytes) -> None:
+    schedule, now_us = schedule_of(database), terminal.clock()
+    planted = 0
+    with bar("planting", total=len(story.STORIES)) as shown:
+        for one in story.STORIES:
+            planted += database.write(
+                lambda session, one=one: story.plant(  # type: ignore[misc]
+                    session, one, now_us=now_us, pepper=pepper, schedule=schedule
+                )
+            )
+            shown.add(1)
+    if planted:
+        say(f"planted {planted} made-up events of {len(story.STORIES)} creators")
+
+
+def _demo_key(terminal: Terminal, database: Database, current: Settings) -> str:
+    """The demonstration partner's key, kept beside the settings file; a new one where the books don't know it."""
+    path, pepper = config_file().with_name(KEY_FILE), current.key("pepper")
+    if path.exists():
+        secret = path.read_text("utf-8").strip()
+        with database.reading() as session:
+            if keys.find(session, secret=secret, pepper=pepper):
+                return secret
+        path.unlink()
+    secret, _ = database.write(
+        lambda session: keys.create(
+            session,
+            role="partner",
+            owner=story.SOURCE,
+            networks=story.NETWORKS,
+            note="made by trust-ledger demo",
+            pepper=pepper,
+            now_us=terminal.clock(),
+        )
+    )
+    setup.write_private(path, f"{secret}\n")
+    return secret
+
+
+def _announcer(port: int, text: str) -> Callable[[], bool]:
+    def announce() -> bool:
+        if not processes.answers(LOOPBACK, port):
+            return False
+        click.echo(text)
+        return True
+
+    return announce
+
+
+def _guide(url: str, key: str) -> str:
+    pages = [f"  {url}/c/{one.handle:<16} {one.name}" for one in story.STORIES if one.visibility == "public"]
+    post = (
+        '{"creator": "video:mara-bakes", "external_ref": "first-of-mine", "kind": "engagement",'
+        ' "occurred_at": "\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'", "facts": {"act": "reply", "engager": "me"}}'
+    )
+    return "\n".join(
+        (
+            "",
+            "The trust ledger is running. Open:",
+            *pages,
+            f"  {url}/docs             the API",
+            "",
+            "Ask for a balance, or report what happened:",
+            f"  curl -s -H 'Authorization: Bearer {key}' {url}/v1/creators/video:mara-bakes/balance",
+            f"  curl -s -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\",
+            f"    -d '{post}' {url}/v1/events",
+            "",
+            "Ctrl-C ends it; the data stays.",
+            "",
+        )
+    )
+
+
+COMMANDS: Sequence[click.Command] = (serve, jobs, demo)

@@ -1,0 +1,143 @@
+"""The service as processes: a server and, beside it, the scheduler. When one side is to end, all of it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+
+PR_SET_PDEATHSIG = 1
+PATIENCE_S = 35.0  # a little more than gunicorn gives to requests under way
+TICK_S = 0.1
+LONGEST_PAUSE_S = 30.0
+SCHEDULER = (sys.executable, "-m", "jobs")
+
+
+def server(*, bind: str, workers: int | None) -> tuple[str, ...]:
+    """The command that serves the API over HTTP."""
+    chosen = ("--workers", str(workers)) if workers else ()
+    config = ("--config", "python:api.gunicorn_conf", "--bind", bind)
+    return (sys.executable, "-m", "gunicorn", *config, *chosen, "wsgi:app")
+
+
+@dataclass(slots=True)
+class Child:
+    """A process of ours. `restart` where it is to be started again when it ends by itself."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    restart: bool = False
+    pause_s: float = 1.0
+    due_s: float = 0.0
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    def start(self) -> None:
+        """Start it; the system asks it to end when we are gone, even by kill -9."""
+        environment, first = dict(self.environment), _end_with(os.getpid())
+        # preexec_fn is safe here: this process has no second thread.
+        self.process = subprocess.Popen(self.command, env=environment, preexec_fn=first)  # noqa: S603, PLW1509
+
+    def ended(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self.process.poll() if self.process else 0
+
+    def keep(self, now_s: float) -> None:
+        """Start it again where it ended, after a pause that doubles each time."""
+        if self.ended() is None or not self.restart:
+            return
+        if not self.due_s:
+            self.due_s, self.pause_s = now_s + self.pause_s, min(self.pause_s * 2, LONGEST_PAUSE_S)
+        elif now_s >= self.due_s:
+            self.due_s = 0.0
+            self.start()
+
+    def ask_to_end(self) -> None:
+        """SIGTERM, by its own id."""
+        if self.process and self.ended() is None:
+            self.process.terminate()
+
+    def wait(self, patience_s: float) -> int:
+        """Wait until it has ended; kill it where that takes too long. Returns its exit code."""
+        if self.process is None:
+            return 0
+        try:
+            return self.process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+
+def _end_with(parent: int) -> Callable[[], None]:
+    """What a child does first on Linux: ask for SIGTERM when its parent ends."""
+
+    def ask() -> None:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask
+
+
+@dataclass(slots=True)
+class Service:
+    """A server and the children beside it, for as long as the server runs."""
+
+    main: Child
+    beside: Sequence[Child] = ()
+    stopping: bool = False
+
+    def stop(self, *_: object) -> None:
+        """Have it end soon; fits a signal handler."""
+        self.stopping = True
+
+    def run(self, *, when_up: Callable[[], bool] = lambda: True) -> int:
+        """Run until SIGTERM, SIGINT or the server's own end. Returns 0 when asked to end, else the server's code.
+
+        `when_up` is called again and again until it answers True.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        everything, announced = (self.main, *self.beside), False
+        try:
+            for child in everything:
+                child.start()
+            while not self.stopping and self.main.ended() is None:
+                announced = announced or when_up()
+                for child in self.beside:
+                    child.keep(time.monotonic())
+                time.sleep(TICK_S)
+        finally:
+            for child in everything:
+                child.ask_to_end()
+            codes = [child.wait(PATIENCE_S) for child in everything]
+        return 0 if self.stopping else codes[0] or 1
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there."""
+    with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether a server there says that it is alive."""
+    with closing(HTTPConnection(host, port, timeout=2)) as connection:
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
