@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api import balances, encoding, entries, events, history, policy, problems, state
+from api import balances, encoding, entries, estimates, events, history, policy, problems, state
 from api.blueprint import Api
 from ledger.db import Database
 from ledger.settings import Settings
 from ledger.settings import settings as process_settings
 
-RESOURCES = (events.blp, balances.blp, history.blp, entries.blp, policy.blp)
+RESOURCES = (events.blp, balances.blp, history.blp, entries.blp, estimates.blp, policy.blp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -30,7 +30,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions[state.NAME] = state.Ledger(database, settings, pepper=settings.key("pepper"))
     problems.register(app)
-    documented = Api(app)
+    documented = Api(app, spec_kwargs=document.OPTIONS)
+    event_documents.register(documented.spec)
     for blueprint in RESOURCES:
         documented.register_blueprint(blueprint)
     return app
