@@ -27,6 +27,16 @@ def accounts(session: Reading, names: Iterable[tuple[str, str]]) -> dict[tuple[s
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
+def followers(session: Session, keys: Iterable[tuple[str | None, str]]) -> dict[tuple[str, str], int | None]:
+    """The largest audience of a creator's accounts on a network, by (creator id, network)."""
+    sql = (
+        "SELECT a.creator_id, a.network, MAX(a.followers) FROM {keys} CROSS JOIN account a"
+        " WHERE a.creator_id = k.c0 AND a.network = k.c1 GROUP BY a.creator_id, a.network"
+    )
+    rows = db.fetch_keyed(session, sql, ("id", "text"), sorted(keys, key=str))
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 def known_events(session: Session, refs: Iterable[Ref]) -> dict[Ref, Row]:
     """Events already stored under these references: their columns in table order."""
     sql = (
