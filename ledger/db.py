@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session as Session  # noqa: PLC0414 - mypy wants a re-export said
 
+from ledger import arrays
 from ledger.errors import LedgerError, Unavailable
 
 T = TypeVar("T")
@@ -270,10 +271,10 @@ def fetch_keyed(
         derived = f"(SELECT {columns} FROM json_each(?)) AS k"
         cursor.execute(sql.format(keys=derived), (orjson.dumps(list(keys)).decode(), *params))
     else:
-        arrays = ", ".join(f"%s::{_KEY_TYPES[kind]}[]" for kind in types)
-        derived = f"unnest({arrays}) AS k({', '.join(f'c{n}' for n in range(len(types)))})"
-        columns_of_keys = [list(column) for column in zip(*keys, strict=True)]
-        cursor.execute(sql.format(keys=derived).replace("?", "%s"), (*columns_of_keys, *params), prepare=len(keys) == 1)
+        marks = ", ".join(f"%s::{_KEY_TYPES[kind]}[]" for kind in types)
+        derived = f"unnest({marks}) AS k({', '.join(f'c{n}' for n in range(len(types)))})"
+        statement = sql.format(keys=derived).replace("?", "%s")
+        cursor.execute(statement, (*arrays.columns(keys), *params), prepare=len(keys) == 1)
     rows: list[Row] = cursor.fetchall()
     return rows
 
@@ -311,8 +312,8 @@ def upsert(session: Session, table: Table, rows: Sequence[Row]) -> None:
         cursor.executemany(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}) {tail}", rows)
         return
     source = f"SELECT * FROM unnest({_arrays(table)})"
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    cursor.execute(f"INSERT INTO {table.name} ({', '.join(names)}) {source} {tail}", columns, prepare=len(rows) == 1)
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) {source} {tail}"
+    cursor.execute(statement, arrays.columns(rows), prepare=len(rows) == 1)
 
 
 def update(session: Session, table: Table, rows: Sequence[Row]) -> None:
@@ -331,8 +332,8 @@ def update(session: Session, table: Table, rows: Sequence[Row]) -> None:
     sets = ", ".join(f"{name} = v.{name}" for name in names if name not in keys)
     where = " AND ".join(f"t.{key} = v.{key}" for key in keys)
     source = f"unnest({_arrays(table)}) AS v({', '.join(names)})"
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    cursor.execute(f"UPDATE {table.name} AS t SET {sets} FROM {source} WHERE {where}", columns, prepare=len(rows) == 1)
+    statement = f"UPDATE {table.name} AS t SET {sets} FROM {source} WHERE {where}"
+    cursor.execute(statement, arrays.columns(rows), prepare=len(rows) == 1)
 
 
 def update_unmoved(
@@ -350,12 +351,11 @@ def update_unmoved(
     sets = ", ".join(f"{name} = v.{name}" for name in names if name not in keys)
     where = " AND ".join(f"t.{key} = v.{key}" for key in keys)
     source = f"unnest({_arrays(table)}, %s::bigint[]) AS v({', '.join(names)}, expected_seq)"
-    columns = [list(column) for column in zip(*rows, strict=True)]
     cursor = cursor_of(session)
     cursor.execute(
         f"UPDATE {table.name} AS t SET {sets} FROM {source} WHERE {where} AND t.seq = v.expected_seq"
         f" RETURNING {', '.join(f't.{key}' for key in keys)}",
-        [*columns, list(expected_seq)],
+        [*arrays.columns(rows), arrays.literal(expected_seq)],
         prepare=False,
     )
     return set(cursor.fetchall())
