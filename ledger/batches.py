@@ -149,18 +149,24 @@ def _with_past(batch: Batch, job: Job, book: OpenBook, context: Context) -> Cont
     if job.event.kind.name == "reversal":
         if known[5] in UNDOING:
             raise WrongReference(f"the event {reference!r} is itself an undoing: report anew instead", pointer=pointer)
-        if breach is not None and breach.cleared:
+        if any(item.cleared for item in _breaches_of(book, seqs)):
             raise AlreadyDone(f"the event {reference!r} was cleared: there is nothing left of it", pointer=pointer)
-    resting = seqs if job.event.kind.name == "apology" else book.resting_on(seqs)
-    # An apology is measured on the day it was made, what is undone on the day it is undone.
-    day = context.occurred_day if job.event.kind.name == "apology" else context.day
-    past = book.past(resting, day, batch.schedule)
+    if job.event.kind.name == "apology":  # measured on the day it was made; what is undone, on the day of that
+        past = tuple(book.written[seq].as_fresh().left(context.occurred_day, batch.schedule) for seq in seqs)
+    else:
+        past = book.past(book.resting_on(seqs), context.day, batch.schedule)
     return replace(
         context,
         breach=breach,
         past=past,
         repeats=_repeats(book, breach, context.policy["breach.repeat_window"]),
     )
+
+
+def _breaches_of(book: OpenBook, seqs: Sequence[int]) -> list[Breach]:
+    """The breaches that these entries are, or are about: an evasion goes with its breach."""
+    meant = {*seqs, *(book.written[seq].about for seq in seqs)}
+    return [breach for seq, breach in book.breaches.items() if seq in meant]
 
 
 def _repeats(book: OpenBook, breach: Breach | None, window: int) -> int:

@@ -32,6 +32,16 @@ class Written:
     move: Move
     policy_version: str
 
+    def left(self, day: int, schedule: Schedule) -> Past:
+        """What survives of it on a day."""
+        move = economy.survive(self.move, self.day, day, schedule, policy_version=self.policy_version)
+        return Past(self.seq, self.kind, self.day, move)
+
+    def as_fresh(self) -> Written:
+        """The same, as if bedrock's part had been fresh: an apology is paid into fresh, and never by delay."""
+        move = self.move._replace(fresh=self.move.fresh + self.move.bedrock, bedrock=0)
+        return replace(self, move=move)
+
 
 class Planned(NamedTuple):
     """A line with what it will do: its number, what it is about, where it lands, the state after."""
@@ -207,15 +217,7 @@ class OpenBook:
     def past(self, seqs: Iterable[int], day: int, schedule: Schedule) -> tuple[Past, ...]:
         """Entries by number with what survives of them on a day; those already reversed are left out."""
         reversed_ones = {item.about for item in self.written.values() if item.kind == "reversal"}
-        return tuple(
-            Past(
-                item.seq,
-                item.kind,
-                item.day,
-                economy.survive(item.move, item.day, day, schedule, policy_version=item.policy_version),
-            )
-            for item in (self.written[seq] for seq in sorted(seqs) if seq not in reversed_ones)
-        )
+        return tuple(self.written[seq].left(day, schedule) for seq in sorted(seqs) if seq not in reversed_ones)
 
     def resting_on(self, seqs: Iterable[int]) -> set[int]:
         """These entries and those about them, reversals aside."""
@@ -284,17 +286,20 @@ def load_written(
     seqs: Iterable[tuple[str, str, int]],
     schedule: Schedule,
 ) -> None:
-    """Load entries by number, and those about them, into the open books."""
-    keys = sorted(set(seqs))
-    for named in ("e.seq", "e.about"):
+    """Load entries by number, those about them, and those about these, into the open books."""
+    keys, column = sorted(set(seqs)), "seq"
+    while keys:
         sql = (
             f"SELECT {ENTRY_COLUMNS} FROM {{keys}} CROSS JOIN entry e"
-            f" WHERE e.creator_id = k.c0 AND e.meter = k.c1 AND {named} = k.c2"
+            f" WHERE e.creator_id = k.c0 AND e.meter = k.c1 AND e.{column} = k.c2"
         )
-        for row in db.fetch_keyed(session, sql, ("id", "text", "int"), keys):
+        rows = db.fetch_keyed(session, sql, ("id", "text", "int"), keys)
+        for row in rows:
             book = books.get((row[0], row[1]))
             if book is not None:
                 book.written[row[2]] = written_of(row, schedule)
+        keys = keys if column == "seq" else sorted((row[0], row[1], row[2]) for row in rows)
+        column = "about"
 
 
 def written_of(row: Row, schedule: Schedule) -> Written:
