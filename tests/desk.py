@@ -49,7 +49,7 @@ def tell(
     creator: str = "youtube:u1",
     source: str = "acme",
     meter: str | None = None,
-    **facts: object,
+    **facts: Any,
 ) -> NewEvent:
     """An event as a partner tells it."""
     return events.new_event(
@@ -70,13 +70,19 @@ class Desk:
     def __init__(self, *, schedule: Schedule = RULES, followers: int | None = None, state: State | None = None) -> None:
         self.schedule = schedule
         self.followers = followers
-        self.book = OpenBook.of_row(books.open_row(CREATOR, METER))
+        book = OpenBook.of_row(books.open_row(CREATOR, METER))
+        book.remembers = True
         if state is not None:
-            self.book.state = state._replace(day=DAY)
-        self.batch = posting.Batch(schedule, 0, False, {(CREATOR, METER): self.book}, {}, [])
+            book.state = state._replace(day=DAY)
+        self.batch = posting.Batch(schedule, 0, False, {(CREATOR, METER): book}, {}, [])
         self.told = 0
 
-    def tell(self, kind: str, *, day: int = 0, happened: int | None = None, ref: str = "", **facts: object) -> Receipt:
+    @property
+    def book(self) -> OpenBook:
+        """The book as it stands."""
+        return self.batch.books[CREATOR, METER]
+
+    def tell(self, kind: str, *, day: int = 0, happened: int | None = None, ref: str = "", **facts: Any) -> Receipt:
         """Post one event on a day (at noon), about something that happened then or on an earlier day."""
         self.told += 1
         self.batch.now_us = (DAY + day) * DAY_US + NOON
