@@ -1,0 +1,354 @@
+"""The audit: everything stored is worked out again from entries and events, and the first thing wrong is named.
+
+Books are read in key order, a span of a few thousand entries at a time, so that memory stays the same however
+many there are; only one book's tallies, ties and breaches are held at once.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from ledger import chain, db, policy, tables
+from ledger.books import BOOK_COLUMNS, ENTRY_COLUMNS, BookKey
+from ledger.checkpoints import Checkpoint
+from ledger.db import Row, Session
+from ledger.errors import InvalidPolicy
+from ledger.kinds.base import Breach, Tally
+from ledger.memory import Memory
+from ledger.policy import Policy, Schedule
+from ledger.replay import EntryRow, EventRow, Replay, Undone, Wrong
+
+EVENT = tables.Event.__table__  # type: ignore[attr-defined]
+EVENT_COLUMNS = ", ".join(f"v.{column.name}" for column in EVENT.columns)
+FIRST = ("00000000-0000-0000-0000-000000000000", "")
+BOOKS, SPAN, PAGE = 500, 20_000, 5_000
+LAST_SEQ = 2**62
+POSTED = '{"entries":[[%'
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong, as a sentence, and where. `seq` is 0 where no entry is meant."""
+
+    creator_id: str
+    meter: str
+    seq: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"book {self.creator_id} {self.meter}, entry {self.seq}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Whether the books are sound, the first thing that is not, and how much was looked at."""
+
+    ok: bool
+    first_bad: Finding | None
+    books: int
+    entries: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Neighbouring books that are read together: all keys after `after`, up to `through` or the end."""
+
+    after: BookKey
+    through: BookKey | None
+    books: dict[BookKey, Row]
+
+
+class Found(Exception):
+    """Ends the audit at the first finding."""
+
+    def __init__(self, key: BookKey, seq: int, what: str) -> None:
+        super().__init__(what)
+        self.finding = Finding(*key, seq, what)
+
+
+@dataclass(slots=True)
+class Audit:
+    """An audit under way."""
+
+    session: Session
+    schedule: Schedule
+    checkpoint: Checkpoint | None
+    progress: Callable[[int], object]
+    policies: dict[str, Policy]
+    leaves: dict[BookKey, tuple[int, bytes]] = field(default_factory=dict)
+    books: int = 0
+    entries: int = 0
+    events: int = 0
+
+
+def verify(
+    session: Session,
+    *,
+    schedule: Schedule,
+    checkpoint: Checkpoint | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Report:
+    """Work out everything stored again; stop at the first thing wrong. The session must see one moment throughout.
+
+    `checkpoint` is one whose signature was checked; `progress` is told how many more entries were looked at.
+    """
+    policies = {each.version: each for _, each in schedule.items}
+    audit = Audit(session, schedule, checkpoint, progress or (lambda _: None), policies)
+    if checkpoint is not None:
+        audit.leaves = {(leaf.creator_id, leaf.meter): (leaf.seq, leaf.head) for leaf in checkpoint.leaves}
+    try:
+        _check_policies(audit)
+        for span in _spans(session):
+            _check_span(audit, span)
+        _check_leaves_left(audit)
+        _check_events_left(audit)
+    except Found as found:
+        return Report(False, found.finding, audit.books, audit.entries, audit.events)
+    return Report(True, None, audit.books, audit.entries, audit.events)
+
+
+def _check_policies(audit: Audit) -> None:
+    """A policy is named by its content: a changed text is another policy."""
+    for version, text in db.fetch(audit.session, "SELECT version, text FROM policy ORDER BY version"):
+        try:
+            said = policy.parse(text).version
+        except InvalidPolicy as error:
+            said = str(error)
+        if said != version:
+            raise Found(("", ""), 0, f"the policy {version} was changed: its text is that of {said}")
+
+
+def _spans(session: Session) -> Iterator[Span]:
+    """All books in key order, cut into spans of about as many entries as are held at once."""
+    sql = (
+        f"SELECT {BOOK_COLUMNS} FROM book b WHERE (b.creator_id, b.meter) > (?, ?)"
+        " ORDER BY b.creator_id, b.meter LIMIT ?"
+    )
+    after, reached = FIRST, FIRST
+    held: dict[BookKey, Row] = {}
+    entries = 0
+    while rows := db.fetch(session, sql, (*reached, BOOKS)):
+        for row in rows:
+            reached = (row[0], row[1])
+            held[reached] = row
+            entries += row[3]
+            if entries >= SPAN or len(held) >= BOOKS:
+                yield Span(after, reached, held)
+                after, held, entries = reached, {}, 0
+    yield Span(after, None, held)
+
+
+def _check_span(audit: Audit, span: Span) -> None:
+    """Replay each book of a span, and compare what the database holds of it."""
+    tallies, ties, breaches = (_rows_of(audit.session, span, name) for name in ("tally", "tie", "breach"))
+    for key, replay in _replays(audit, span):
+        row = span.books[key]
+        try:
+            _check_end(audit, key, replay, row)
+            _check_tallies(replay, tallies.pop(key, []))
+            _check_ties(replay, ties.pop(key, []))
+            _check_breaches(replay, breaches.pop(key, []))
+        except Wrong as wrong:
+            raise Found(key, wrong.seq, wrong.what) from wrong
+        except UNREADABLE as error:
+            raise Found(key, replay.seq, f"what belongs to the book cannot be read: {error!r}") from error
+    for name, left in (("tally", tallies), ("tie", ties), ("breach", breaches)):
+        if left:
+            raise Found(min(left), 0, f"there is a {name} of a book that does not exist")
+
+
+def _rows_of(session: Session, span: Span, table: str) -> dict[BookKey, list[Row]]:
+    columns = ", ".join(f"t.{column.name}" for column in tables.METADATA.tables[table].columns)
+    where, params = _within(span, "t")
+    found: dict[BookKey, list[Row]] = {}
+    for row in db.fetch(session, f"SELECT {columns} FROM {table} t WHERE {where}", params):
+        found.setdefault((row[0], row[1]), []).append(row[2:])
+    return found
+
+
+def _within(span: Span, alias: str) -> tuple[str, tuple[object, ...]]:
+    where = f"({alias}.creator_id, {alias}.meter) > (?, ?)"
+    if span.through is None:
+        return where, span.after
+    return f"{where} AND ({alias}.creator_id, {alias}.meter) <= (?, ?)", (*span.after, *span.through)
+
+
+def _replays(audit: Audit, span: Span) -> Iterator[tuple[BookKey, Replay]]:
+    """Each book of a span after its last entry: first those that have entries, then the empty ones."""
+    key: BookKey | None = None
+    started: set[BookKey] = set()
+    replay = _replay(audit, "")
+    for page in _pages(audit, span):
+        events, targets = _events_of(audit.session, page), _targets_of(audit.session, page)
+        for row in page:
+            if (row.creator_id, row.meter) != key:
+                if key is not None:
+                    yield key, replay
+                key = (row.creator_id, row.meter)
+                started.add(key)
+                if key not in span.books:
+                    raise Found(key, row.seq, "it belongs to a book that does not exist")
+                replay = _replay(audit, row.meter)
+            _take(audit, replay, row, events, targets)
+        audit.progress(len(page))
+    if key is not None:
+        yield key, replay
+    for empty in (book for book in span.books if book not in started):
+        yield empty, _replay(audit, empty[1])
+
+
+def _replay(audit: Audit, meter: str) -> Replay:
+    return Replay(meter, audit.schedule, audit.policies, Memory(audit.schedule))
+
+
+def _pages(audit: Audit, span: Span) -> Iterator[list[EntryRow]]:
+    where: str = ""
+    params: tuple[object, ...] = ()
+    if span.through is not None:
+        where, params = " AND (e.creator_id, e.meter) <= (?, ?)", span.through
+    sql = (
+        f"SELECT {ENTRY_COLUMNS} FROM entry e WHERE (e.creator_id, e.meter, e.seq) > (?, ?, ?){where}"
+        " ORDER BY e.creator_id, e.meter, e.seq LIMIT ?"
+    )
+    reached: tuple[object, ...] = (*span.after, LAST_SEQ)
+    while rows := db.fetch(audit.session, sql, (*reached, *params, PAGE)):
+        yield list(map(EntryRow._make, rows))
+        reached = rows[-1][:3]
+
+
+Events = dict[tuple[str, str | None], EventRow]
+Targets = dict[tuple[Any, ...], Undone]
+
+
+def _events_of(session: Session, page: Sequence[EntryRow]) -> Events:
+    """The events that made these entries."""
+    sql = f"SELECT {EVENT_COLUMNS} FROM {{keys}} CROSS JOIN event v WHERE v.creator_id = k.c0 AND v.event_id = k.c1"
+    keys = {(row.creator_id, row.event_id) for row in page if isinstance(row.event_id, str)}
+    rows = db.fetch_keyed(session, sql, ("id", "id"), sorted(keys))
+    return {(row[0], row[1]): EventRow._make(row) for row in rows}
+
+
+def _targets_of(session: Session, page: Sequence[EntryRow]) -> Targets:
+    """The entries that reversals among these undo, with the events that made them."""
+    sql = (
+        f"SELECT {ENTRY_COLUMNS}, {EVENT_COLUMNS} FROM {{keys}} CROSS JOIN entry e JOIN event v"
+        " ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
+        " WHERE e.creator_id = k.c0 AND e.meter = k.c1 AND e.seq = k.c2"
+    )
+    keys = {(row.creator_id, row.meter, row.about) for row in page if row.kind == "reversal" and row.about}
+    rows = db.fetch_keyed(session, sql, ("id", "text", "int"), sorted(keys))
+    size = len(EntryRow._fields)
+    return {row[:3]: Undone(row[:size], EventRow._make(row[size:])) for row in rows}
+
+
+def _take(audit: Audit, replay: Replay, row: EntryRow, events: Events, targets: Targets) -> None:
+    key = (row.creator_id, row.meter)
+    try:
+        event = events.get((row.creator_id, row.event_id))
+        replay.take(row, event, targets.get((*key, row.about)))
+    except Wrong as wrong:
+        raise Found(key, wrong.seq, wrong.what) from wrong
+    except UNREADABLE as error:
+        raise Found(key, replay.seq + 1, f"it cannot be worked out again: {error!r}") from error
+    leaf = audit.leaves.get(key)
+    if leaf is not None and leaf[0] == row.seq and leaf[1] != row.hash:
+        raise Found(key, row.seq, f"it is not the entry that the checkpoint {_day(audit)} saw there")
+    audit.entries += 1
+
+
+def _check_end(audit: Audit, key: BookKey, replay: Replay, row: Row) -> None:
+    replay.finish()
+    seq, _ = audit.leaves.pop(key, (0, b""))
+    if seq > replay.seq:
+        what = f"entry {replay.seq + 1} is missing: the checkpoint {_day(audit)} saw {seq} entries in this book"
+        raise Wrong(replay.seq + 1, what)
+    replay.compare(row)
+    audit.books += 1
+    audit.events += replay.events
+
+
+def _day(audit: Audit) -> str:
+    return audit.checkpoint.day if audit.checkpoint else ""
+
+
+def _check_tallies(replay: Replay, rows: Sequence[Row]) -> None:
+    _check_memory(replay, "tally of day", {row[0]: Tally(*row[1:]) for row in rows}, replay.memory.tallies)
+
+
+def _check_breaches(replay: Replay, rows: Sequence[Row]) -> None:
+    held = {row[0]: Breach(*row[:5], *map(bool, row[5:])) for row in rows}
+    for seq in sorted(held.keys() | replay.memory.breaches.keys()):
+        if held.get(seq) != replay.memory.breaches.get(seq):
+            due = replay.memory.breaches.get(seq)
+            raise Wrong(seq, f"the breach is kept as {held.get(seq)}, but the entries come to {due}")
+
+
+def _check_ties(replay: Replay, rows: Sequence[Row]) -> None:
+    """An engager may be forgotten, but not made up or remembered otherwise."""
+    held = {row[0]: (row[1], row[2]) for row in rows}
+    due = {engager: tie for engager, tie in replay.memory.ties.items() if engager in held}
+    _check_memory(replay, "tie to", held, due)
+
+
+def _check_memory(replay: Replay, what: str, held: Mapping[Any, object], due: Mapping[Any, object]) -> None:
+    if held == due:
+        return
+    key = min(key for key in held.keys() | due.keys() if held.get(key) != due.get(key))
+    raise Wrong(replay.seq, f"the {what} {key} is {held.get(key)}, but the entries come to {due.get(key)}")
+
+
+def _check_leaves_left(audit: Audit) -> None:
+    if audit.leaves:
+        key = min(audit.leaves)
+        raise Found(key, audit.leaves[key][0], f"the checkpoint {_day(audit)} saw this book, and it is gone")
+
+
+def _check_events_left(audit: Audit) -> None:
+    """Events that made no entries: they were refused and say so. Those that did were met with their entries."""
+    condition = "v.outcome NOT LIKE ?"
+    for row in _events(audit.session, condition):
+        if not _is_refusal(row):
+            raise Found((row.creator_id, row.meter), 0, f"the refused event {row.event_id} is not what was refused")
+        audit.events += 1
+    posted = db.fetch(audit.session, "SELECT count(*) FROM event v WHERE v.outcome LIKE ?", (POSTED,))[0][0]
+    refused = db.fetch(audit.session, f"SELECT count(*) FROM event v WHERE {condition}", (POSTED,))[0][0]
+    if posted + refused != audit.events:
+        _name_orphan(audit)
+
+
+def _events(session: Session, condition: str) -> Iterator[EventRow]:
+    sql = (
+        f"SELECT {EVENT_COLUMNS} FROM event v WHERE {condition}"
+        " AND (v.creator_id, v.event_id) > (?, ?) ORDER BY v.creator_id, v.event_id LIMIT ?"
+    )
+    reached = (FIRST[0], FIRST[0])
+    while rows := db.fetch(session, sql, (POSTED, *reached, PAGE)):
+        yield from map(EventRow._make, rows)
+        reached = (rows[-1][0], rows[-1][1])
+
+
+def _is_refusal(row: EventRow) -> bool:
+    try:
+        return chain.event_hash(row) == row.hash and set(orjson.loads(row.outcome)) == {"code", "detail", "pointer"}
+    except UNREADABLE:
+        return False
+
+
+def _name_orphan(audit: Audit) -> None:
+    """Find the event that says it made an entry which names another, or none."""
+    sql = "SELECT event_id FROM entry WHERE creator_id = ? AND meter = ? AND seq = ?"
+    for row in _events(audit.session, "v.outcome LIKE ?"):
+        try:
+            meter, seq, *_ = orjson.loads(row.outcome)["entries"][0]
+            made = db.fetch(audit.session, sql, (row.creator_id, meter, seq))
+        except UNREADABLE:
+            meter, seq, made = row.meter, 0, []
+        if made != [(row.event_id,)]:
+            raise Found((row.creator_id, meter), seq, f"the event {row.event_id} says it made this entry: it did not")

@@ -1,0 +1,292 @@
+"""A book worked out again, entry by entry: what each must be, given the entries before it and its event.
+
+Nothing stored is believed: hashes, amounts, balances, times and memos are computed anew and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from ledger import books, chain, economy, kinds
+from ledger.books import Written
+from ledger.db import Row
+from ledger.economy import DAY_US, Move, Pools, State
+from ledger.memory import UNDOING, Memory, Told
+from ledger.policy import Policy, Schedule
+
+SETTLEMENT = "settlement"
+
+
+class EntryRow(NamedTuple):
+    """An entry's columns in table order."""
+
+    creator_id: str
+    meter: str
+    seq: int
+    kind: str
+    about: int | None
+    event_id: str | None
+    event_hash: bytes
+    policy_version: str
+    factors: str
+    fresh: int
+    bedrock: int
+    mending_pitch: int
+    mending_breach: int
+    world: int
+    fresh_after: int
+    bedrock_after: int
+    mending_pitch_after: int
+    mending_breach_after: int
+    credits_after: int
+    drains_after: int
+    known_after: int
+    pitches_after: int
+    settled_through: int
+    recorded_at_us: int
+    hash_version: int
+    prev_hash: bytes
+    hash: bytes
+
+
+class EventRow(NamedTuple):
+    """An event's columns in table order."""
+
+    creator_id: str
+    event_id: str
+    source: str
+    external_ref: str
+    meter: str
+    kind: str
+    facts: str
+    occurred_at_us: int
+    received_at_us: int
+    outcome: str
+    digest: bytes
+    salt: bytes
+    hash: bytes
+
+
+class Undone(NamedTuple):
+    """An entry that a reversal undoes, and the event that made it."""
+
+    entry: Row
+    event: EventRow
+
+
+class Wrong(Exception):
+    """What is stored is not what it has to be. `seq` is the entry meant."""
+
+    def __init__(self, seq: int, what: str) -> None:
+        super().__init__(what)
+        self.seq = seq
+        self.what = what
+
+
+@dataclass(slots=True)
+class Replay:
+    """One book as its entries so far make it."""
+
+    meter: str
+    schedule: Schedule
+    policies: Mapping[str, Policy]
+    memory: Memory
+    seq: int = 0
+    head: bytes = b""
+    recorded_at_us: int = 0
+    live: bool = False
+    policy_version: str = ""
+    state: State = field(default_factory=State)
+    opening: int = 0
+    events: int = 0
+    _event_id: str | None = None
+    _told: Told | None = None
+    _due: list[Any] = field(default_factory=list)
+
+    def take(self, row: EntryRow, event: EventRow | None, target: Undone | None) -> None:
+        """Check the next entry and take it in. `target` is the entry it reverses. Raises Wrong."""
+        self._link(row)
+        self._keep_time(row)
+        after = self._settle(row) if row.kind == SETTLEMENT else self._line(row, event, target)
+        self.seq, self.head, self.recorded_at_us = row.seq, row.hash, row.recorded_at_us
+        self.policy_version, self.state = row.policy_version, after
+
+    def finish(self) -> None:
+        """The last entry was taken in. Raises Wrong where its event says that there are more."""
+        if self._due:
+            raise Wrong(self.seq + 1, f"entry {self.seq + 1} is missing: the event {self._event_id} made it")
+
+    def compare(self, row: Row) -> None:
+        """Compare the book's row with what its entries make of it. Raises Wrong."""
+        book = books.OpenBook.of_row(row)
+        if book.seq > self.seq:
+            raise Wrong(self.seq + 1, f"entry {self.seq + 1} is missing: the book says it has {book.seq}")
+        if book.seq < self.seq:
+            raise Wrong(book.seq + 1, f"the book says it has {book.seq} entries, but there are {self.seq}")
+        self.state = self._on(book.state.day, self.seq)
+        for name in ("head", "recorded_at_us", "policy_version", "opening"):
+            self._same(name, getattr(book, name), getattr(self, name))
+        for name, held, due in zip(State._fields, book.state, self.state, strict=True):
+            self._same("settled_through" if name == "day" else name, held, due)
+        for name in ("credits_total", "drains_total", "breaches_total", "apologies_total", "last_pitch_day"):
+            self._same(name, getattr(book, name), getattr(self.memory, name))
+        if self.live and not book.live:
+            raise Wrong(self.seq, "the book says that it is still open to backfill, but it holds live entries")
+
+    def _same(self, name: str, held: object, due: object) -> None:
+        if held != due:
+            held, due = (value.hex() if isinstance(value, bytes) else value for value in (held, due))
+            raise Wrong(self.seq, f"the book's {name} is {held}, but its entries come to {due}")
+
+    def _link(self, row: EntryRow) -> None:
+        if row.seq != self.seq + 1:
+            raise Wrong(self.seq + 1, f"entry {self.seq + 1} is missing: the next one there is {row.seq}")
+        if row.prev_hash != (self.head or chain.GENESIS):
+            raise Wrong(row.seq, "it does not link to the entry before it")
+        if row.hash_version != chain.HASH_VERSION or chain.entry_hash(row) != row.hash:
+            raise Wrong(row.seq, "its hash is not that of what it says")
+        if row.about is not None and not 1 <= row.about < row.seq:
+            raise Wrong(row.seq, f"it is about entry {row.about}, which does not come before it")
+
+    def _keep_time(self, row: EntryRow) -> None:
+        if row.recorded_at_us <= self.recorded_at_us:
+            raise Wrong(row.seq, "it was recorded no later than the entry before it")
+        if row.settled_through < self.state.day:
+            raise Wrong(row.seq, "it is settled through an earlier day than the entry before it")
+
+    def _settle(self, row: EntryRow) -> State:
+        if row.event_id is not None or row.event_hash or row.about is not None:
+            raise Wrong(row.seq, "it is a settlement, and yet it names an event or an entry")
+        if self._due:
+            self.finish()
+        factors = orjson.loads(row.factors)
+        if factors != {"from_day": self.state.day, "to_day": row.settled_through}:
+            raise Wrong(row.seq, f"it settles from day {self.state.day} to {row.settled_through}, but says otherwise")
+        day, version = row.settled_through, self.policy_version
+        after = economy.accrue(self.state, day, self.schedule, policy_version=version)
+        if row.policy_version != self.schedule.at(day - 1, version).version:
+            raise Wrong(row.seq, f"its policy {row.policy_version} was not in force")
+        pools = Pools(*(now - then for now, then in zip(after[:4], self.state[:4], strict=True)))
+        _compare(row, pools, after, "accrual gives")
+        self.opening = after.standing
+        return after
+
+    def _line(self, row: EntryRow, event: EventRow | None, target: Undone | None) -> State:
+        policy = self.policies.get(row.policy_version)
+        if policy is None:
+            raise Wrong(row.seq, f"its policy {row.policy_version} is not installed")
+        before = self._on(row.settled_through, row.seq)
+        factors = orjson.loads(row.factors)
+        move = kinds.amounts(row.kind, factors, policy.rates)
+        pools = economy.land(before, move)
+        after = economy.advance(before, pools, move)
+        _compare(row, pools, after, "its factors give")
+        told, first = self._hear(row, event, after)
+        self._remember(row, told, factors, move, before=before, policy=policy, target=target, first=first)
+        return after
+
+    def _on(self, day: int, seq: int) -> State:
+        """The state on a day that no settlement leads to: only an empty one stays what it was."""
+        if day == self.state.day:
+            return self.state
+        moved = economy.accrue(self.state, day, self.schedule, policy_version=self.policy_version)
+        if day < self.state.day or moved[:8] != self.state[:8]:
+            raise Wrong(seq, f"it stands on day {day}, but the entries before it are settled through {self.state.day}")
+        self.opening = moved.standing
+        return moved
+
+    def _hear(self, row: EntryRow, event: EventRow | None, after: State) -> tuple[Told, bool]:
+        """The event of an entry, checked; and whether this is its first entry."""
+        if event is None:
+            raise Wrong(row.seq, f"its event {row.event_id} is missing")
+        told, first = self._told, not self._due
+        if told is None or first:
+            told = self._told = self._open(row, event)
+        elif row.event_id != self._event_id:
+            self.finish()
+        elif row.recorded_at_us != self.recorded_at_us + 1:
+            raise Wrong(row.seq, "it was not recorded right after the entry it belongs to")
+        if row.event_hash != event.hash:
+            raise Wrong(row.seq, f"its event {row.event_id} is not the one it was made by")
+        if self._due.pop(0) != [row.meter, row.seq, row.kind, -row.world, after.standing]:
+            raise Wrong(row.seq, f"its event {row.event_id} says otherwise of what it made")
+        return told, first
+
+    def _open(self, row: EntryRow, event: EventRow) -> Told:
+        if chain.event_hash(event) != event.hash:
+            raise Wrong(row.seq, f"its event {row.event_id} has a hash that is not that of what it says")
+        self._check_clock(row, event)
+        entries = orjson.loads(event.outcome)["entries"]
+        self._event_id = row.event_id
+        self._due = [entry for entry in entries if entry[0] == self.meter]
+        self.events += entries[0][:2] == [row.meter, row.seq]
+        if not self._due:
+            raise Wrong(row.seq, f"its event {row.event_id} names no entry of this book")
+        told = _told_of(event, row.settled_through, sum(entry[3] for entry in self._due))
+        self.memory.open_day(told, self.opening)
+        return told
+
+    def _check_clock(self, row: EntryRow, event: EventRow) -> None:
+        """A live entry is recorded when it came, a backfilled one when it happened; never before the last one."""
+        following = self.recorded_at_us + 1
+        live = max(event.received_at_us, following)
+        past = max(event.occurred_at_us, following)
+        if row.recorded_at_us not in (live, past, max(live, row.settled_through * DAY_US)):
+            raise Wrong(row.seq, "it was recorded at another time than its event came or happened")
+        if row.settled_through not in (row.recorded_at_us // DAY_US, (row.recorded_at_us - 1) // DAY_US):
+            raise Wrong(row.seq, "it is settled through another day than it was recorded on")
+        days = (row.settled_through, event.received_at_us // DAY_US)
+        policies = {self.schedule.at(day, self.policy_version).version for day in days}
+        if row.policy_version not in policies:
+            raise Wrong(row.seq, f"its policy {row.policy_version} was not in force")
+        self.live = self.live or row.recorded_at_us != past
+
+    def _remember(
+        self,
+        row: EntryRow,
+        told: Told,
+        factors: dict[str, int],
+        move: Move,
+        *,
+        before: State,
+        policy: Policy,
+        target: Undone | None,
+        first: bool,
+    ) -> None:
+        effect = Move(row.fresh, row.bedrock, row.mending_pitch, row.mending_breach, *move[4:8], exact=True)
+        written = Written(row.seq, row.kind, row.about, row.settled_through, effect, row.policy_version)
+        undone = self._undone(row, target)
+        due = self.memory.expected(written, told, factors, before=before, policy=policy, target=undone)
+        for name, value in due.items():
+            if factors.get(name) != value:
+                raise Wrong(row.seq, f"its factor {name} is {factors.get(name)}, but must be {value}")
+        self.memory.keep(written, told, factors, first=first)
+        if undone is not None and target is not None:
+            self.memory.undo(undone, _told_of(target.event, undone.day, 0) if first else None)
+        if not self._due:
+            self.memory.conclude()
+
+    def _undone(self, row: EntryRow, target: Undone | None) -> Written | None:
+        if row.kind != "reversal":
+            return None
+        if target is None or target.entry[3] in UNDOING:
+            raise Wrong(row.seq, f"it reverses entry {row.about}, which is none that can be reversed")
+        if row.about in self.memory.reversed:
+            raise Wrong(row.seq, f"it reverses entry {row.about}, which was reversed before")
+        return books.written_of(target.entry, self.schedule)
+
+
+def _told_of(event: EventRow, day: int, amount: int) -> Told:
+    late_days = max(0, day - event.occurred_at_us // DAY_US)
+    return Told(kinds.KINDS[event.kind], orjson.loads(event.facts), day, late_days, amount)
+
+
+def _compare(row: EntryRow, pools: Pools, after: State, source: str) -> None:
+    if row[9:13] != pools or row.world != pools.world:
+        raise Wrong(row.seq, f"its amounts are {row[9:14]}, but {source} {(*pools, pools.world)}")
+    if row[14:23] != after:
+        raise Wrong(row.seq, f"the balances after it are {row[14:23]}, but {source} {tuple(after)}")
