@@ -9,6 +9,7 @@ from flask import Response, request
 
 from api import auth, conditional, fields, notation, reach, state
 from api.blueprint import Blueprint
+from api.conditional import documented
 from api.problems import InvalidRequest
 from ledger import queries
 from ledger.economy import DAY_US
@@ -106,12 +107,6 @@ class LookupOut(ma.Schema):
     not_found = ma.fields.List(ma.fields.String(), required=True)
 
 
-def documented(schema: ma.Schema) -> dict[Any, Any]:
-    """The responses of a read that is dumped by hand."""
-    read = {"description": "OK", "content": {"application/json": {"schema": schema}}}
-    return {200: read, 304: {"description": "Unchanged since the ETag sent as If-None-Match"}}
-
-
 QUERY: list[dict[str, Any]] = [
     {"in": "query", "name": "meter", "schema": {"type": "string"}, "description": "this book alone"},
     {
@@ -124,7 +119,7 @@ QUERY: list[dict[str, Any]] = [
 
 
 @blp.get("/v1/creators/<creator>/balance")
-@blp.doc(parameters=QUERY, responses=documented(BalancesOut()) | {404: "NOT_FOUND"})
+@documented(BalancesOut(), parameters=QUERY)
 @auth.requires("balances:read")
 def get_balance(creator: str) -> Response:
     """What a creator's books hold, now or as of a moment."""
@@ -135,7 +130,7 @@ def get_balance(creator: str) -> Response:
 @blp.post("/v1/balances/lookup")
 @auth.requires("balances:read")
 @blp.arguments(LookupIn())
-@blp.doc(responses=documented(LookupOut()))
+@documented(LookupOut())
 def look_up(asked: dict[str, list[str]]) -> Response:
     """What the books of up to 1,000 creators hold."""
     return conditional.answer(looked_up(asked["creators"]))

@@ -8,8 +8,8 @@ import marshmallow as ma
 from flask import Response
 
 from api import auth, conditional, cursors, fields, notation, reach, state
-from api.balances import documented
 from api.blueprint import Blueprint
+from api.conditional import documented
 from ledger import kinds, queries
 from ledger.db import Reader
 from ledger.statements import SETTLEMENT, Recomputed, StatementLine
@@ -81,7 +81,7 @@ class OneEntryOut(EntryOut):
 @blp.get("/v1/creators/<creator>/entries")
 @auth.requires("statements:read")
 @blp.arguments(EntriesIn(), location="query")
-@blp.doc(responses=documented(EntriesOut()) | {400: "BAD_REQUEST", 404: "NOT_FOUND"})
+@documented(EntriesOut())
 def get_entries(asked: dict[str, Any], creator: str) -> Response:
     """A book's statement, newest first: what, why, and what it left."""
     return conditional.answer(state.ledger().database.read(lambda reader: page(reader, creator, **asked)))
@@ -89,7 +89,7 @@ def get_entries(asked: dict[str, Any], creator: str) -> Response:
 
 @blp.get("/v1/creators/<creator>/entries/<meter>/<int:seq>")
 @auth.requires("statements:read")
-@blp.doc(responses=documented(OneEntryOut()) | {404: "NOT_FOUND"})
+@documented(OneEntryOut())
 def get_entry(creator: str, meter: str, seq: int) -> Response:
     """One line of a statement, worked out again from its factors."""
     return conditional.answer(state.ledger().database.read(lambda reader: line(reader, creator, meter, seq)))

@@ -8,8 +8,8 @@ import marshmallow as ma
 from flask import Response
 
 from api import auth, conditional, fields, notation, reach, state
-from api.balances import documented
 from api.blueprint import Blueprint
+from api.conditional import documented
 from api.problems import InvalidRequest
 from ledger import queries
 from ledger.db import Reader
@@ -54,7 +54,7 @@ class HistoryOut(ma.Schema):
 @blp.get("/v1/creators/<creator>/history")
 @auth.requires("balances:read")
 @blp.arguments(HistoryIn(), location="query")
-@blp.doc(responses=documented(HistoryOut()) | {404: "NOT_FOUND"})
+@documented(HistoryOut())
 def get_history(asked: dict[str, Any], creator: str) -> Response:
     """A book through time, every day, week or month present."""
     return conditional.answer(state.ledger().database.read(lambda reader: tell(reader, creator, **asked)))

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from ledger.economy import MICROS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
 EPOCH_DAY = date(1970, 1, 1).toordinal()
-INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 _INSTANT = re.compile(INSTANT)
 
 
@@ -17,14 +18,12 @@ def trust(micros: int) -> str:
     """Micro-trust as a decimal string with six places: 124500000 is "124.500000"."""
     if micros < 0:
         return "-" + trust(-micros)
-    whole, places = divmod(micros, MICROS)
-    return f"{whole}.{places:06d}"
+    return "%d.%06d" % divmod(micros, MICROS)  # noqa: UP031 - half the time of the other ways
 
 
 def instant(at_us: int) -> str:
     """Microseconds since 1970 as RFC 3339 in UTC: "2026-11-23T16:00:00Z", with a fraction where there is one."""
-    at = EPOCH + timedelta(microseconds=at_us)
-    return at.strftime("%Y-%m-%dT%H:%M:%S") + (f".{at.microsecond:06d}" if at.microsecond else "") + "Z"
+    return (_NAIVE_EPOCH + timedelta(microseconds=at_us)).isoformat() + "Z"
 
 
 def day(number: int) -> str:

@@ -8,8 +8,8 @@ import marshmallow as ma
 from flask import Response
 
 from api import auth, conditional, fields, notation, state
-from api.balances import documented
 from api.blueprint import Blueprint
+from api.conditional import documented
 from ledger import kinds
 from ledger.economy import DAY_US
 from ledger.errors import NotFound
@@ -48,7 +48,7 @@ class PoliciesOut(ma.Schema):
 
 @blp.get("/v1/policy")
 @auth.requires("policy:read")
-@blp.doc(responses=documented(PoliciesOut()))
+@documented(PoliciesOut())
 def get_policies() -> Response:
     """The rules in force, and those announced."""
     shown = show_all()
@@ -59,7 +59,7 @@ def get_policies() -> Response:
 
 @blp.get("/v1/policy/<version>")
 @auth.requires("policy:read")
-@blp.doc(responses=documented(PolicyOut()) | {404: "NOT_FOUND"})
+@documented(PolicyOut())
 def get_policy(version: str) -> Response:
     """One policy, past, in force or announced."""
     for shown in show_all():

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
 
 from ledger import creators, db, economy, labels, lookups
 from ledger.db import Reading, Row
@@ -24,24 +27,27 @@ LABEL_DAYS = 104  # 90 that a label looks at, and the 14 in a row that end it
 LOOKUP_LIMIT = 1_000
 
 _STATE = "{0}.fresh{1}, {0}.bedrock{1}, {0}.mending_pitch{1}, {0}.mending_breach{1}, {0}.credits{1}, {0}.drains{1}, {0}.known{1}, {0}.pitches{1}, {0}.settled_through"  # noqa: E501
-_HEAD = "c.creator_id, c.visibility, b.meter, b.live"
-_NOW = (
-    f"{_HEAD}, b.seq, b.recorded_at_us, b.policy_version, {_STATE.format('b', '')},"
-    " b.last_pitch_day, b.credits_total, b.drains_total, b.breaches_total, b.apologies_total"
-)
-_THEN = f"{_HEAD}, e.seq, e.recorded_at_us, e.policy_version, {_STATE.format('e', '_after')}"
 _BOOKS = "creator c JOIN book b ON b.creator_id = c.creator_id"
-NOW_SQL = f"SELECT {_NOW} FROM {_BOOKS} WHERE c.creator_id = ? ORDER BY b.meter"
+_HEAD = "c.creator_id, c.visibility, b.meter, b.live"
+# What a label looks at besides the balance comes along, where a recent pitch or a breach makes it matter.
+_NOW = (
+    f"SELECT {_HEAD}, b.seq, b.recorded_at_us, b.policy_version, {_STATE.format('b', '')},"
+    " CASE WHEN b.last_pitch_day > ? THEN (SELECT {gather}(t.day || ' ' || t.posts || ' ' || t.sponsored, ',')"
+    " FROM tally t WHERE t.creator_id = b.creator_id AND t.meter = b.meter AND t.day > ? AND t.posts > 0) END,"
+    " CASE WHEN b.breaches_total > 0 THEN (SELECT MIN(h.day) FROM breach h WHERE h.creator_id = b.creator_id"
+    " AND h.meter = b.meter AND h.undisclosed AND NOT h.owned AND NOT h.cleared) END,"
+    " b.credits_total, b.drains_total, b.breaches_total, b.apologies_total FROM "
+)
+NOW_SQL = f"{_NOW}{_BOOKS} WHERE c.creator_id = ? ORDER BY b.meter"
+MANY_SQL = (
+    f"{_NOW.replace('?', 'k.c1')}{{keys}} CROSS JOIN {_BOOKS} WHERE c.creator_id = k.c0 ORDER BY c.creator_id, b.meter"
+)
 THEN_SQL = (
-    f"SELECT {_THEN} FROM {_BOOKS}"
+    f"SELECT {_HEAD}, e.seq, e.recorded_at_us, e.policy_version, {_STATE.format('e', '_after')} FROM {_BOOKS}"
     " LEFT JOIN entry e ON e.creator_id = b.creator_id AND e.meter = b.meter AND e.seq ="
     " (SELECT x.seq FROM entry x WHERE x.creator_id = b.creator_id AND x.meter = b.meter"
     " AND x.recorded_at_us <= ? ORDER BY x.recorded_at_us DESC LIMIT 1)"
     " WHERE c.creator_id = ? ORDER BY b.meter"
-)
-MANY_SQL = (
-    f"SELECT {_NOW} FROM {{keys}} CROSS JOIN creator c JOIN book b ON b.creator_id = c.creator_id"
-    " WHERE c.creator_id = k.c0 ORDER BY c.creator_id, b.meter"
 )
 
 
@@ -133,15 +139,6 @@ class Lookup:
     missing: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _LabelFacts:
-    days: tuple[DayCount, ...] = ()
-    hidden_since: int | None = None
-
-
-_UNMARKED = _LabelFacts()
-
-
 def balances(
     session: Reading,
     *,
@@ -154,7 +151,8 @@ def balances(
     """A creator's books now, or as of a moment. Raises UnknownCreator, or NotFound for no such meter."""
     creator_id = creator.creator_id or creators.find(session, creator)
     if as_of_us is None:
-        rows = db.fetch(session, NOW_SQL, (creator_id,))
+        since = now_us // DAY_US - LABEL_DAYS
+        rows = db.fetch(session, _for_engine(NOW_SQL, db.is_sqlite(session)), (since, since, creator_id))
     else:
         rows = db.fetch(session, THEN_SQL, (as_of_us, creator_id))
     if not rows:
@@ -163,12 +161,15 @@ def balances(
         rows = [row for row in rows if row[2] == meter]
         if not rows:
             raise NotFound(f"no book {meter} of this creator")
-    at_us = now_us if as_of_us is None else as_of_us
     if as_of_us is None:
-        facts = _label_facts(session, rows, at_us // DAY_US)
-    else:
-        facts = {(row[0], row[2]): _label_facts_then(session, row, at_us // DAY_US) for row in rows}
-    return _balances(rows, facts, at_us=at_us, now_us=now_us, schedule=schedule)
+        return _balances(rows, at_us=now_us, now_us=now_us, schedule=schedule)
+    rows = [row + _label_facts_then(session, row, as_of_us // DAY_US) for row in rows]
+    return _balances(rows, at_us=as_of_us, now_us=now_us, schedule=schedule)
+
+
+@cache
+def _for_engine(sql: str, is_sqlite: bool) -> str:
+    return sql.replace("{gather}", "group_concat" if is_sqlite else "string_agg")
 
 
 def shelf(session: Reading, *, creator: CreatorRef) -> Shelf:
@@ -182,18 +183,17 @@ def shelf(session: Reading, *, creator: CreatorRef) -> Shelf:
 
 
 def lookup(session: Reading, *, creators: Sequence[CreatorRef], now_us: int, schedule: Schedule) -> Lookup:
-    """Many creators' books at once: at most four statements, however many."""
+    """Many creators' books at once: two statements, however many."""
     named = {_name(ref) for ref in creators if ref.creator_id is None}
     accounts = lookups.accounts(session, named)
     ids = [ref.creator_id or accounts.get(_name(ref), (None,))[0] for ref in creators]
-    rows = db.fetch_keyed(session, MANY_SQL, ("id",), [(one,) for one in sorted({i for i in ids if i})])
-    facts = _label_facts(session, rows, now_us // DAY_US)
-    of: dict[str, list[Row]] = {}
-    for row in rows:
-        of.setdefault(row[0], []).append(row)
+    since = now_us // DAY_US - LABEL_DAYS
+    keys = [(one, since) for one in sorted({one for one in ids if one})]
+    sql = _for_engine(MANY_SQL, db.is_sqlite(session))
+    rows = db.fetch_keyed(session, sql, ("id", "int"), keys)
     built = {
-        creator_id: _balances(group, facts, at_us=now_us, now_us=now_us, schedule=schedule)
-        for creator_id, group in of.items()
+        creator_id: _balances(list(group), at_us=now_us, now_us=now_us, schedule=schedule)
+        for creator_id, group in groupby(rows, key=itemgetter(0))
     }
     found = {place: built[one] for place, one in enumerate(ids) if one in built}
     return Lookup(found, tuple(place for place in range(len(creators)) if place not in found))
@@ -203,25 +203,14 @@ def _name(ref: CreatorRef) -> tuple[str, str]:
     return ref.network or "", ref.external_id or ""
 
 
-def _balances(
-    rows: Sequence[Row],
-    facts: dict[tuple[str, str], _LabelFacts],
-    *,
-    at_us: int,
-    now_us: int,
-    schedule: Schedule,
-) -> Balances:
-    settled = at_us <= now_us - FINAL_AFTER_US
-    day = at_us // DAY_US
-    books = tuple(
-        _balance(row, facts.get((row[0], row[2]), _UNMARKED), day=day, settled=settled, schedule=schedule)
-        for row in rows
-    )
+def _balances(rows: Sequence[Row], *, at_us: int, now_us: int, schedule: Schedule) -> Balances:
+    settled, day = at_us <= now_us - FINAL_AFTER_US, at_us // DAY_US
+    books = tuple(_balance(row, day=day, settled=settled, schedule=schedule) for row in rows)
     final = settled and all(book.live for book in books)
     return Balances(rows[0][0], rows[0][1], at_us, final, books)
 
 
-def _balance(row: Row, facts: _LabelFacts, *, day: int, settled: bool, schedule: Schedule) -> Balance:
+def _balance(row: Row, *, day: int, settled: bool, schedule: Schedule) -> Balance:
     live, seq, recorded_at_us, version = bool(row[3]), row[4] or 0, row[5] or 0, row[6] or ""
     posted = State(*row[7:16]) if seq else State(day=day)
     state = economy.accrue(posted, day, schedule, policy_version=version)
@@ -241,9 +230,9 @@ def _balance(row: Row, facts: _LabelFacts, *, day: int, settled: bool, schedule:
         plus_minus=economy.plus_minus(reliability, state.known),
         reliability=reliability,
         confidence=confidence(state.known, policy),
-        label=_label(state, reliability, facts, policy),
+        label=_label(state, standing, reliability, row, policy),
         available=max(0, standing),
-        record=Record(*row[17:21]) if len(row) > 16 else None,
+        record=Record(*row[18:22]) if len(row) > 18 else None,
     )
 
 
@@ -254,63 +243,41 @@ def confidence(known: int, policy: Policy) -> str:
     return "some" if known >= policy["confidence.some"] * PPM else "few"
 
 
-def _label(state: State, reliability: int, facts: _LabelFacts, policy: Policy) -> Label:
+def _label(state: State, standing: int, reliability: int, row: Row, policy: Policy) -> Label:
     return labels.label(
-        days=facts.days,
+        days=_day_counts(row[16]) if row[16] else (),
         today=state.day,
         credits=state.credits,
         drains=state.drains,
         known=state.known,
-        standing=state.standing,
+        standing=standing,
         reliability=reliability,
-        hidden_since=facts.hidden_since,
+        hidden_since=row[17],
         policy=policy,
     )
 
 
-# What a label looks at besides the balance
+def _day_counts(gathered: str) -> list[DayCount]:
+    return [DayCount(*map(int, day.split())) for day in gathered.split(",")]
 
 
-def _label_facts(session: Reading, rows: Iterable[Row], today: int) -> dict[tuple[str, str], _LabelFacts]:
-    """What the labels of these books need now; asks only where a recent pitch or a breach makes it matter."""
-    since = today - LABEL_DAYS
-    rows = list(rows)
-    pitched = [(row[0], row[2], since) for row in rows if row[16] is not None and row[16] > since]
-    breached = [(row[0], row[2]) for row in rows if row[19] > 0]
-    days: dict[tuple[str, str], list[DayCount]] = {}
-    for row in db.fetch_keyed(session, _TALLIES, ("id", "text", "int"), pitched) if pitched else ():
-        days.setdefault((row[0], row[1]), []).append(DayCount(*row[2:]))
-    hidden = {}
-    for row in db.fetch_keyed(session, _HIDDEN, ("id", "text"), breached) if breached else ():
-        hidden[row[0], row[1]] = row[2]
-    return {key: _LabelFacts(tuple(days.get(key, ())), hidden.get(key)) for key in {*days, *hidden}}
+# What a label looked at, at an earlier moment: from the entries recorded by then, which never change
 
 
-_TALLIES = (
-    "SELECT t.creator_id, t.meter, t.day, t.posts, t.sponsored FROM {keys} CROSS JOIN tally t"
-    " WHERE t.creator_id = k.c0 AND t.meter = k.c1 AND t.day > k.c2 AND t.posts > 0"
-    " ORDER BY t.creator_id, t.meter, t.day"
-)
-_HIDDEN = (
-    "SELECT t.creator_id, t.meter, MIN(t.day) FROM {keys} CROSS JOIN breach t"
-    " WHERE t.creator_id = k.c0 AND t.meter = k.c1 AND t.undisclosed AND NOT t.owned AND NOT t.cleared"
-    " GROUP BY t.creator_id, t.meter"
-)
-
-
-def _label_facts_then(session: Reading, row: Row, day: int) -> _LabelFacts:
-    """What the label needed at an earlier moment, from the entries recorded by then: they never change."""
+def _label_facts_then(session: Reading, row: Row, day: int) -> tuple[str | None, int | None]:
+    """The two columns that a read of now gets from tallies and breaches."""
     creator_id, meter, seq, recorded_at_us, pitches = row[0], row[2], row[4], row[5], row[14]
     if not seq or not pitches:
-        return _UNMARKED
-    posts = db.fetch(session, _POSTS_THEN, (creator_id, meter, (day - LABEL_DAYS) * DAY_US, recorded_at_us))
+        return None, None
+    since = day - LABEL_DAYS
+    posts = db.fetch(session, _POSTS_THEN, (creator_id, meter, since * DAY_US, recorded_at_us))
     counts: dict[int, list[int]] = {}
     for kind, occurred_at_us in posts:
         count = counts.setdefault(occurred_at_us // DAY_US, [0, 0])
         count[0] += 1
         count[1] += kind == "pitch"
-    days = tuple(DayCount(on, *counts[on]) for on in sorted(counts) if day - LABEL_DAYS < on <= day)
-    return _LabelFacts(days, _hidden_then(db.fetch(session, _LINKED_THEN, (creator_id, meter, seq))))
+    told = [f"{on} {all_posts} {paid}" for on, (all_posts, paid) in counts.items() if since < on]
+    return ",".join(told) or None, _hidden_then(db.fetch(session, _LINKED_THEN, (creator_id, meter, seq)))
 
 
 _POSTS_THEN = (
