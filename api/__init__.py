@@ -4,13 +4,37 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api import balances, encoding, entries, estimates, events, history, policy, problems, state
+from api import (
+    balances,
+    creators,
+    document,
+    encoding,
+    entries,
+    estimates,
+    events,
+    health,
+    history,
+    policy,
+    problems,
+    shell,
+    state,
+)
 from api.blueprint import Api
 from ledger.db import Database
 from ledger.settings import Settings
 from ledger.settings import settings as process_settings
 
-RESOURCES = (events.blp, balances.blp, history.blp, entries.blp, estimates.blp, policy.blp)
+RESOURCES = (
+    creators.blp,
+    events.blp,
+    balances.blp,
+    history.blp,
+    entries.blp,
+    estimates.blp,
+    policy.blp,
+    health.blp,
+)
+PAGES = (document.blp,)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -31,7 +55,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[state.NAME] = state.Ledger(database, settings, pepper=settings.key("pepper"))
     problems.register(app)
     documented = Api(app, spec_kwargs=document.OPTIONS)
-    event_documents.register(documented.spec)
+    document.prepare(documented.spec)
     for blueprint in RESOURCES:
         documented.register_blueprint(blueprint)
+    for pages in PAGES:
+        app.register_blueprint(pages)
+    document.finish(app, documented.spec)
+    shell.wrap(app)
     return app

@@ -68,13 +68,18 @@ def current() -> Key:
     return cast("Key", g.key)
 
 
+def is_self(key: Key, creator_id: str) -> bool:
+    """True where it is the creator who asks."""
+    return key.role == "creator" and key.owner == creator_id
+
+
 def may_read(key: Key, *, creator_id: str, visibility: str, networks: Collection[str], statement: bool = False) -> bool:
     """True where a key may know of a creator, and with `statement` see why each line is there.
 
     `networks` are those the creator has an account on, or the one network that is asked about. The public
     sees a public creator's meter, label and history, and nobody's statement.
     """
-    if key.role == "creator" and key.owner == creator_id:
+    if is_self(key, creator_id):
         return True
     if key.role in ("partner", "operator") and any(key.may_act_for(network) for network in networks):
         return True

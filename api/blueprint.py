@@ -120,6 +120,12 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(_common_doc)
 
+    def _store_endpoint_docs(self, endpoint: str, obj: Any, parameters: Any, tags: Any, **options: Any) -> None:
+        super()._store_endpoint_docs(endpoint, obj, parameters, tags, **options)
+        for method, told in self._docs[endpoint].items():
+            if method != "parameters":
+                told.setdefault("manual_doc", {}).setdefault("operationId", f"{self.name}_{endpoint}")
+
 
 def _common_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
     """What any operation may answer with, from what it takes."""

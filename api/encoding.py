@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -31,11 +32,10 @@ class OrjsonProvider(JSONProvider):
         return json_response(self._prepare_response_obj(args, kwargs))
 
 
-def json_response(body: object, status: int = 200, **headers: str) -> Response:
-    """A response with a JSON body; header names are written with underscores for dashes."""
+def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A response with a JSON body."""
     response = Response(orjson.dumps(body), status=status, mimetype=JSON)
-    for name, value in headers.items():
-        response.headers[name.replace("_", "-")] = value
+    response.headers.update(headers or {})
     return response
 
 

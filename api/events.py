@@ -2,55 +2,70 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import marshmallow as ma
 from flask import Response
 
-from api import auth, encoding, problems, receipts, state
+from api import auth, batches, encoding, event_documents, problems, receipts, state
 from api.blueprint import Blueprint
-from ledger import posting
-from ledger.errors import InvalidEvent
-from ledger.events import NewEvent, Receipt
+from ledger.events import Receipt
+from ledger.posting import AtomicRefused
 
 blp = Blueprint("events", __name__, description="What happened, as partners tell it.")
 
 
+class BatchQuery(ma.Schema):
+    """How a batch is to be taken."""
+
+    backfill = ma.fields.Boolean(
+        truthy={"true"},
+        falsy={"false"},
+        load_default=False,
+        metadata={"description": "fill in the past of books that hold no live entry yet; needs events:backfill"},
+    )
+    atomic = ma.fields.Boolean(
+        truthy={"true"},
+        falsy={"false"},
+        load_default=False,
+        metadata={"description": "post all or nothing; a refusal then is not remembered"},
+    )
+
+
 @blp.post("/v1/events")
 @auth.requires("events:write")
+@blp.doc(**event_documents.SINGLE)
 def post_event() -> Response:
-    """Tell of one event."""
+    """Tell of one event.
+
+    The same event under the same `external_ref` is answered as the first time, with `Idempotency-Replayed: true`.
+    """
     event = receipts.read(encoding.body_json(), key=auth.current(), pepper=state.ledger().pepper)
-    return answer(post([event])[0])
+    return answer(batches.post_events([event])[0])
 
 
-def post(events: list[NewEvent], *, backfill: bool = False, atomic: bool = False) -> list[Receipt]:
-    """Post events in one transaction, run again whole on what is transient."""
-    ledger = state.ledger()
-    schedule = ledger.schedule()
-    return ledger.database.write(
-        lambda session: posting.post(
-            session,
-            events=events,
-            clock=ledger.clock,
-            schedule=schedule,
-            backfill=backfill,
-            atomic=atomic,
-        )
-    )
+@blp.post("/v1/events/batch")
+@auth.requires("events:write")
+@blp.arguments(BatchQuery(), location="query")
+@blp.doc(**event_documents.BATCH)
+def post_batch(query: dict[str, Any]) -> Response:
+    """Tell of up to 10,000 events, as a JSON array or one a line (NDJSON).
+
+    Each line is posted, replayed or refused by itself unless `atomic`; the answer says which, in the same order.
+    """
+    auth.need(*(["events:backfill"] if query["backfill"] else []))
+    found = batches.lines(state.ledger().settings.batch_limit)
+    try:
+        return batches.answer(found, batches.post(found, key=auth.current(), **query))
+    except AtomicRefused as refusal:
+        return batches.refuse(found, refusal)
 
 
 def answer(receipt: Receipt) -> Response:
     """The response to one event: 201 posted, 200 replayed, a problem where it was refused."""
     headers = {"Idempotency-Replayed": "true"} if receipt.replayed else {}
     if receipt.code is None:
-        status = 200 if receipt.replayed else 201
-        response = encoding.json_response(receipts.show(receipt), status)
-        response.headers.update(headers)
-        return response
-    if receipt.code == InvalidEvent.code:
-        headers = {}
-    return problems.problem(
-        problems.status_of_code(receipt.code),
-        receipt.code,
-        receipt.detail or "",
-        wrong=receipt.errors,
-        headers=headers,
-    )
+        shown = receipts.show(receipt)
+        return encoding.json_response(shown, 200 if receipt.replayed else 201, headers)
+    status = problems.status_of_code(receipt.code)
+    return problems.problem(status, receipt.code, receipt.detail or "", wrong=receipt.errors, headers=headers)

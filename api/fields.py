@@ -8,11 +8,11 @@ import marshmallow as ma
 
 from api import notation
 
-VISIBLE = r"^[^\x00-\x1f\x7f]+$"
+VISIBLE = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
 
 
 class SafeString(ma.fields.String):
-    """Text without control characters or lone surrogates, and bounded."""
+    """Text without control characters, lone surrogates or spaces at its ends, and bounded."""
 
     def __init__(self, *, longest: int = 200, shortest: int = 1, **kwargs: Any) -> None:
         checks = [ma.validate.Length(shortest, longest), *kwargs.pop("validate", ())]
@@ -21,7 +21,7 @@ class SafeString(ma.fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
-        if any(_is_unsafe(character) for character in text or ""):
+        if text and (text != text.strip() or any(_is_unsafe(character) for character in text)):
             raise ma.ValidationError("has characters that are not allowed here")
         return text
 

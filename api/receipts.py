@@ -61,6 +61,8 @@ def _own(event: NewEvent, key: Key) -> NewEvent:
 
 def explain(given: Any) -> InvalidEvent:
     """What is wrong with an envelope, by pointer."""
+    if isinstance(given, InvalidEvent):
+        return given
     if not isinstance(given, dict):
         return InvalidEvent([("", "must be an object")])
     return InvalidEvent(pointers(ENVELOPE.validate(given)) or [("", "must be an event")])

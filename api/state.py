@@ -11,7 +11,7 @@ from typing import cast
 from flask import current_app
 
 from ledger import db, rules
-from ledger.db import Database, Session
+from ledger.db import Database, Reading
 from ledger.errors import Unavailable
 from ledger.policy import Schedule
 from ledger.settings import Settings
@@ -41,12 +41,12 @@ class Ledger:
     def schedule(self) -> Schedule:
         """The rules in force, looked up again every two seconds. Raises Unavailable where there are none."""
         if self._schedule is None or time.monotonic() - self._checked >= RULES_SECONDS:
-            with self._lock, self.database.reading() as session:
-                self._schedule = self._fresh_schedule(session)
+            with self._lock:
+                self._schedule = self.database.read(self._fresh_schedule)
                 self._checked = time.monotonic()
         return self._schedule
 
-    def _fresh_schedule(self, session: Session) -> Schedule:
+    def _fresh_schedule(self, session: Reading) -> Schedule:
         stamp = db.fetch(session, "SELECT COUNT(*), MAX(announced_at_us) FROM policy")[0]
         if self._schedule is not None and stamp == self._stamp:
             return self._schedule

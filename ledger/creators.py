@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
 
 from ledger import books, db, events, lookups, tables
 from ledger.db import Reading, Session
-from ledger.errors import AccountTaken, UnknownCreator
+from ledger.errors import AccountTaken, Stale, UnknownCreator
 from ledger.events import CreatorRef
 
 CREATOR = tables.Creator.__table__  # type: ignore[attr-defined]
@@ -77,6 +77,40 @@ def enrol(
     if handle:
         db.insert(session, HANDLE, [(handle, creator_id)])
     return creator_id, True
+
+
+def amend(
+    session: Session,
+    *,
+    creator_id: str,
+    version: int,
+    display_name: str | None = None,
+    visibility: str | None = None,
+    topics: Sequence[str] | None = None,
+    followers: Mapping[tuple[str, str], int | None] | None = None,
+) -> None:
+    """Change what is given; `followers` are by (network, external_id). Raises Stale where `version` has passed."""
+    changed = db.execute(
+        session,
+        "UPDATE creator SET version = version + 1, visibility = COALESCE(?, visibility)"
+        " WHERE creator_id = ? AND version = ?",
+        (visibility, creator_id, version),
+    )
+    if not changed:
+        raise Stale("the creator was changed since you read it: read it again")
+    stored = None if topics is None else orjson.dumps(list(topics)).decode()
+    db.execute(
+        session,
+        "UPDATE profile SET display_name = COALESCE(?, display_name), topics = COALESCE(?, topics)"
+        " WHERE creator_id = ?",
+        (display_name, stored, creator_id),
+    )
+    for (network, external_id), count in sorted((followers or {}).items()):
+        db.execute(
+            session,
+            "UPDATE account SET followers = ? WHERE network = ? AND external_id = ? AND creator_id = ?",
+            (count, network, external_id, creator_id),
+        )
 
 
 def find(session: Reading, ref: CreatorRef) -> str:

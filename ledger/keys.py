@@ -37,7 +37,7 @@ PREFIX = "tl_"
 OWNER = Name("a slug, or a creator's id", 64, SLUG)
 NOTE = Name("what the key is for", 200)
 _COLUMNS = "key_id, role, owner, networks, scopes, note, created_at_us, revoked_at_us"
-_BY_HASH = f"SELECT {_COLUMNS} FROM api_key WHERE key_hash = ? AND revoked_at_us IS NULL"  # noqa: S608
+_BY_HASH = f"SELECT {_COLUMNS} FROM api_key WHERE key_hash = ? AND revoked_at_us IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,9 @@ def find(session: Reading, *, secret: str, pepper: bytes) -> Key | None:
     return _key(rows[0]) if rows else None
 
 
-def list_all(session: Session) -> list[Key]:
+def list_all(session: Reading) -> list[Key]:
     """Every key there is or was, oldest first."""
-    return _keys(db.fetch(session, f"SELECT {_COLUMNS} FROM api_key ORDER BY created_at_us, key_id"))  # noqa: S608
+    return _keys(db.fetch(session, f"SELECT {_COLUMNS} FROM api_key ORDER BY created_at_us, key_id"))
 
 
 def revoke(session: Session, *, key_id: str, now_us: int) -> bool:

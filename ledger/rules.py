@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ledger import db, policy, tables
-from ledger.db import Session
+from ledger.db import Reading, Session
 from ledger.errors import Conflict
 from ledger.policy import Policy, Schedule
 
 POLICY = tables.PolicyText.__table__  # type: ignore[attr-defined]
 
 
-def schedule(session: Session) -> Schedule:
+def schedule(session: Reading) -> Schedule:
     """The policies in the order they take effect. Raises LookupError where none is installed."""
     rows = db.fetch(session, "SELECT effective_day, text FROM policy ORDER BY effective_day, announced_at_us")
     if not rows:

@@ -9,14 +9,21 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-from api import create_app, state
-from ledger import creators, keys, policy, rules
 from ledger.db import Database
 from ledger.settings import Settings
 
 DAY_US = 86_400_000_000
 NOW_US = 1_795_448_000_000_000  # 2026-11-23, in the afternoon
 TODAY = NOW_US // DAY_US
+PARTNER_SCOPES = (
+    "events:write",
+    "events:backfill",
+    "creators:write",
+    "balances:read",
+    "statements:read",
+    "estimates:write",
+    "policy:read",
+)
 
 
 @dataclass
@@ -69,8 +76,11 @@ def api_settings(database_url: str) -> Settings:
 @pytest.fixture
 def app(api_settings: Settings, clock: Clock) -> Iterator[Flask]:
     """The service on a fresh database with the founding policy in force."""
+    from api import create_app
+    from ledger import policy, rules
+
     made = create_app(api_settings)
-    ledger: state.Ledger = made.extensions[state.NAME]
+    ledger = made.extensions["trust_ledger"]
     ledger.clock = clock
     ledger.database.write(lambda session: rules.install(session, policy.builtin(), effective_day=0, now_us=1))
     yield made
@@ -80,8 +90,8 @@ def app(api_settings: Settings, clock: Clock) -> Iterator[Flask]:
 @pytest.fixture
 def books(app: Flask) -> Database:
     """The database of the app."""
-    ledger: state.Ledger = app.extensions[state.NAME]
-    return ledger.database
+    database: Database = app.extensions["trust_ledger"].database
+    return database
 
 
 @pytest.fixture
@@ -93,7 +103,9 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def key_for(app: Flask) -> Callable[..., Holder]:
     """Make a key and get its holder: `key_for("partner", "acme", networks=["youtube"], scopes=[...])`."""
-    ledger: state.Ledger = app.extensions[state.NAME]
+    from ledger import keys
+
+    ledger = app.extensions["trust_ledger"]
 
     def made(role: str, owner: str, **rights: Any) -> Holder:
         secret, key_id = ledger.database.write(
@@ -107,7 +119,7 @@ def key_for(app: Flask) -> Callable[..., Holder]:
 @pytest.fixture
 def partner(key_for: Callable[..., Holder]) -> Holder:
     """The partner `acme`, for youtube, with every scope that a partner may hold."""
-    return key_for("partner", "acme", networks=["youtube"], scopes=keys.MAY_HOLD["partner"])
+    return key_for("partner", "acme", networks=["youtube"], scopes=PARTNER_SCOPES)
 
 
 @pytest.fixture
@@ -125,12 +137,14 @@ def brand(key_for: Callable[..., Holder]) -> Holder:
 @pytest.fixture
 def operator(key_for: Callable[..., Holder]) -> Holder:
     """An operator, for every network."""
-    return key_for("operator", "ops", scopes=keys.MAY_HOLD["operator"])
+    return key_for("operator", "ops", scopes=[*PARTNER_SCOPES, "operate"])
 
 
 @pytest.fixture
 def creator_id(books: Database) -> str:
     """Ada, private, `youtube:ada` with 50,000 followers, enrolled by acme; her book is empty."""
+    from ledger import creators
+
     account = creators.AccountOf("youtube", "ada", 50_000)
     made, _ = books.write(
         lambda session: creators.enrol(
@@ -149,6 +163,8 @@ def creator_id(books: Database) -> str:
 @pytest.fixture
 def public_creator_id(books: Database) -> str:
     """Grace, public, `youtube:grace`, enrolled by acme; her book is empty."""
+    from ledger import creators
+
     account = creators.AccountOf("youtube", "grace", 20_000)
     made, _ = books.write(
         lambda session: creators.enrol(

@@ -1,0 +1,99 @@
+"""A batch of events: read line by line, posted as one, answered line by line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Response, request
+
+from api import encoding, problems, receipts, state
+from api.problems import InvalidRequest, TooLarge
+from ledger import posting
+from ledger.errors import Forbidden, InvalidEvent
+from ledger.events import NewEvent, Receipt
+from ledger.keys import Key
+from ledger.posting import AtomicRefused
+
+Lines = list[tuple[int, Any]]
+NOT_POSTED = Receipt("", "not posted", remembered=False)
+
+
+def lines(limit: int) -> Lines:
+    """The body's events, parsed but not checked, with the number of each line, which starts at 1.
+
+    Blank lines count but hold nothing; a line that is not JSON is given as the InvalidEvent to refuse it with.
+    Raises MalformedBody, WrongMediaType, InvalidRequest, TooLarge.
+    """
+    media = encoding.media_type(encoding.JSON, encoding.NDJSON)
+    body = request.get_data(cache=False)
+    if media == encoding.NDJSON:
+        found = [(number, _line(text)) for number, text in enumerate(body.split(b"\n"), 1) if text.strip()]
+    else:
+        given = encoding.parse(body)
+        if not isinstance(given, list):
+            raise InvalidRequest([("", "must be an array of events")])
+        found = list(enumerate(given, 1))
+    if len(found) > limit:
+        raise TooLarge(f"a batch holds at most {limit} events, this one has {len(found)}")
+    return found
+
+
+def _line(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return InvalidEvent([("", f"the line is not JSON: {error.msg} at character {error.pos}")])
+
+
+def post(found: Lines, *, key: Key, backfill: bool, atomic: bool) -> list[Receipt]:
+    """Post what is well formed; a receipt for each line, in order. Raises AtomicRefused where `atomic`."""
+    answers: list[Receipt | None] = [None] * len(found)
+    accepted: list[NewEvent] = []
+    places: list[int] = []
+    pepper = state.ledger().pepper
+    for place, (_, given) in enumerate(found):
+        try:
+            accepted.append(receipts.read(given, key=key, pepper=pepper))
+            places.append(place)
+        except (InvalidEvent, Forbidden) as wrong:
+            answers[place] = receipts.refused(given, wrong)
+    if atomic and len(accepted) < len(found):
+        raise AtomicRefused([receipt or NOT_POSTED for receipt in answers])
+    for place, receipt in zip(places, post_events(accepted, backfill=backfill, atomic=atomic), strict=True):
+        answers[place] = receipt
+    return [answer for answer in answers if answer is not None]
+
+
+def post_events(events: list[NewEvent], *, backfill: bool = False, atomic: bool = False) -> list[Receipt]:
+    """Post events in one transaction, run again whole on what is transient."""
+    if not events:
+        return []
+    ledger = state.ledger()
+    schedule = ledger.schedule()
+    return ledger.database.write(
+        lambda session: posting.post(
+            session, events=events, clock=ledger.clock, schedule=schedule, backfill=backfill, atomic=atomic
+        )
+    )
+
+
+def answer(found: Lines, given: list[Receipt]) -> Response:
+    """The response to a batch: counts, and what became of each line."""
+    counts = {"posted": 0, "replayed": 0, "refused": 0}
+    results = []
+    for (number, _), receipt in zip(found, given, strict=True):
+        counts[receipt.status] += 1
+        results.append({"line": number, **receipts.show(receipt)})
+    return encoding.json_response({**counts, "results": results})
+
+
+def refuse(found: Lines, refusal: AtomicRefused) -> Response:
+    """The response to an atomic batch of which nothing was posted: the lines that stand in the way."""
+    results = [
+        {"line": number, **receipts.show(receipt)}
+        for (number, _), receipt in zip(found, refusal.receipts, strict=True)
+        if receipt.status == "refused"
+    ]
+    detail = f"nothing was posted: {len(results)} of {len(found)} events would be refused"
+    return problems.problem(422, "batch_refused", detail, results=results)

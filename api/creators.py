@@ -1,0 +1,277 @@
+"""Creators: enrolled with their consent by a partner, seen and changed by those who may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from flask import Response, request
+
+from api import auth, encoding, fields, notation, state
+from api.blueprint import Blueprint
+from api.problems import InvalidRequest, PreconditionRequired
+from ledger import creators
+from ledger.creators import AccountOf, Enrolled
+from ledger.errors import Forbidden, Stale
+from ledger.events import EARLIEST_US, SKEW_US
+from ledger.kinds.pitch import MOST_FOLLOWERS
+
+blp = Blueprint("creators", __name__, description="Creators who joined.")
+SLUG = ma.validate.Regexp(r"^[a-z0-9][a-z0-9_-]{0,63}\Z", error="must be a slug: a to z, 0 to 9, - and _")
+SLUG_PATTERN = {"pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
+VISIBILITIES = ("private", "public")
+UNKNOWN_ACCOUNT = "is no account of this creator"
+
+
+class AccountIn(ma.Schema):
+    """An account on a network, by the network's own id."""
+
+    network = ma.fields.String(required=True, validate=SLUG, metadata=SLUG_PATTERN)
+    external_id = fields.SafeString(required=True)
+    followers = fields.JsonInteger(allow_none=True, validate=ma.validate.Range(0, MOST_FOLLOWERS))
+
+
+class AccountPatch(AccountIn):
+    """How many follow an account now."""
+
+    followers = fields.JsonInteger(required=True, allow_none=True, validate=ma.validate.Range(0, MOST_FOLLOWERS))
+
+
+class Consent(ma.Schema):
+    """When the creator agreed to be in the ledger."""
+
+    at = fields.Instant(required=True)
+
+
+class ProfileIn(ma.Schema):
+    """What a creator is called and shows."""
+
+    display_name = fields.SafeString(required=True)
+    visibility = ma.fields.String(
+        validate=ma.validate.OneOf(VISIBILITIES), metadata={"description": "private unless the creator chose"}
+    )
+    topics = ma.fields.List(fields.SafeString(longest=60), validate=ma.validate.Length(max=20))
+
+
+class EnrolIn(ProfileIn):
+    """A creator to enrol."""
+
+    handle = ma.fields.String(
+        validate=SLUG, metadata={**SLUG_PATTERN, "description": "the name in the address of the creator's page"}
+    )
+    accounts = ma.fields.List(ma.fields.Nested(AccountIn()), required=True, validate=ma.validate.Length(1, 20))
+    consent = ma.fields.Nested(Consent(), required=True)
+
+
+class CreatorPatch(ProfileIn):
+    """What is to change; what is left out stays."""
+
+    display_name = fields.SafeString()
+    accounts = ma.fields.List(ma.fields.Nested(AccountPatch()), validate=ma.validate.Length(1, 20))
+
+
+class AccountOut(ma.Schema):
+    """An account of a creator's."""
+
+    network = ma.fields.String(required=True)
+    external_id = ma.fields.String(required=True)
+    followers = ma.fields.Integer(required=True, allow_none=True)
+
+
+class CreatorOut(ma.Schema):
+    """A creator."""
+
+    creator = ma.fields.UUID(required=True)
+    display_name = ma.fields.String(required=True)
+    handle = ma.fields.String(required=True, allow_none=True)
+    visibility = ma.fields.String(required=True, validate=ma.validate.OneOf(VISIBILITIES))
+    topics = ma.fields.List(ma.fields.String(), required=True)
+    accounts = ma.fields.List(ma.fields.Nested(AccountOut()), required=True)
+    consent = ma.fields.Nested(Consent(), required=True)
+    enrolled_at = fields.Instant(required=True)
+
+
+ADA = {
+    "display_name": "Ada",
+    "handle": "ada",
+    "visibility": "public",
+    "topics": ["engines"],
+    "accounts": [{"network": "youtube", "external_id": "UC-ada", "followers": 50000}],
+    "consent": {"at": "2026-11-01T09:00:00Z"},
+}
+SHOWN = {"creator": "01936f2e-5b1c-7c3a-9f00-2b6f3c1d9e01", **ADA, "enrolled_at": "2026-11-01T09:00:02Z"}
+TAG = {"ETag": {"description": "send it back as If-Match", "schema": {"type": "string"}}}
+NAMED = [
+    {
+        "name": "creator",
+        "in": "path",
+        "required": True,
+        "description": "the creator's UUID, or network:id as the network has it",
+        "schema": {"type": "string", "minLength": 1},
+        "example": "youtube:UC-ada",
+    }
+]
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "the ETag as it was read",
+    "schema": {"type": "string"},
+    "example": '"1"',
+}
+
+
+@blp.post("/v1/creators")
+@auth.requires("creators:write")
+@blp.arguments(EnrolIn(), example=ADA)
+@blp.alt_response(409, "CONFLICT")
+@blp.alt_response(200, schema=CreatorOut(), example=SHOWN, description="Enrolled before: the same creator", headers=TAG)
+@blp.response(201, CreatorOut(), example=SHOWN, headers=TAG, description="Enrolled")
+def post_creator(given: dict[str, Any]) -> Response:
+    """Enrol a creator, with their consent.
+
+    The same accounts again give the same creator.
+    """
+    found, is_new = enrol(given)
+    response = answer(found, 201 if is_new else 200)
+    response.headers["Location"] = f"/v1/creators/{found.creator_id}"
+    return response
+
+
+@blp.get("/v1/creators/<string:creator>", parameters=NAMED)
+@auth.requires("balances:read")
+@blp.alt_response(304, "NOT_MODIFIED")
+@blp.response(200, CreatorOut(), example=SHOWN, headers=TAG)
+def get_creator(creator: str) -> Response:
+    """Show a creator."""
+    found = known(creator)
+    if request.if_none_match.contains(str(found.version)):
+        return answer(found, 304)
+    return answer(found)
+
+
+@blp.patch("/v1/creators/<string:creator>", parameters=NAMED)
+@auth.requires("creators:write")
+@blp.arguments(CreatorPatch(), example={"visibility": "public"})
+@blp.doc(parameters=[IF_MATCH])
+@blp.alt_response(412, "PRECONDITION_FAILED")
+@blp.alt_response(428, "PRECONDITION_REQUIRED")
+@blp.response(200, CreatorOut(), example=SHOWN, headers=TAG)
+def patch_creator(given: dict[str, Any], creator: str) -> Response:
+    """Change what a creator is called or shows, or how many follow an account."""
+    found = writable(creator)
+    return answer(amend(found, given, version=matched(found)))
+
+
+def known(name: str) -> Enrolled:
+    """The creator by that name, if the key may know of them. Raises UnknownCreator."""
+    ref, key = auth.ref(name), auth.current()
+    found = state.ledger().database.read(lambda session: creators.get(session, creators.find(session, ref)))
+    networks = [account.network for account in found.accounts]
+    if not auth.may_read(key, creator_id=found.creator_id, visibility=found.visibility, networks=networks):
+        raise auth.refuse_unknown()
+    return found
+
+
+def writable(name: str) -> Enrolled:
+    """The creator by that name, if the key may change them. Raises UnknownCreator or Forbidden."""
+    found, key = known(name), auth.current()
+    acts = any(key.may_act_for(account.network) for account in found.accounts)
+    if not acts and not auth.is_self(key, found.creator_id):
+        raise Forbidden("this key may not change that creator")
+    return found
+
+
+def matched(found: Enrolled) -> int:
+    """The version that the caller has read. Raises PreconditionRequired or Stale."""
+    if not request.if_match:
+        raise PreconditionRequired("send the ETag that you read as If-Match")
+    if not request.if_match.contains(str(found.version)):
+        raise Stale("the creator was changed since you read it: read it again")
+    return found.version
+
+
+def enrol(given: dict[str, Any]) -> tuple[Enrolled, bool]:
+    """Enrol a creator; returns them, and whether they are new. Raises Forbidden, InvalidRequest, AccountTaken."""
+    ledger, key = state.ledger(), auth.current()
+    accounts = [AccountOf(**account) for account in given["accounts"]]
+    now_us = ledger.clock()
+    check(accounts, given["consent"]["at"], now_us)
+    foreign = [item.network for item in accounts if not key.may_act_for(item.network)]
+    if foreign:
+        raise Forbidden(f"this key may not enrol creators of {foreign[0]}", pointer="/accounts")
+    told = {name: given[name] for name in ("display_name", "handle", "visibility", "topics") if name in given}
+    creator_id, is_new = ledger.database.write(
+        lambda session: creators.enrol(
+            session,
+            accounts=accounts,
+            consent_at_us=given["consent"]["at"],
+            enrolled_by=key.owner,
+            now_us=now_us,
+            **told,
+        )
+    )
+    return ledger.database.read(lambda session: creators.get(session, creator_id)), is_new
+
+
+def check(accounts: list[AccountOf], consent_at_us: int, now_us: int) -> None:
+    """Raise InvalidRequest for an account named twice, or a consent of the future or of long ago."""
+    names = [(account.network, account.external_id) for account in accounts]
+    wrong = [(f"/accounts/{place}", "is named twice") for place, name in enumerate(names) if name in names[:place]]
+    if not EARLIEST_US <= consent_at_us <= now_us + SKEW_US:
+        wrong.append(("/consent/at", "must not be before the year 2000 or in the future"))
+    if wrong:
+        raise InvalidRequest(wrong)
+
+
+def amend(found: Enrolled, given: dict[str, Any], *, version: int) -> Enrolled:
+    """Change a creator as told; returns them as they are then. Raises Forbidden, InvalidRequest, Stale."""
+    followers = counts(found, given.pop("accounts", []))
+    database = state.ledger().database
+    database.write(
+        lambda session: creators.amend(
+            session, creator_id=found.creator_id, version=version, followers=followers, **given
+        )
+    )
+    return database.read(lambda session: creators.get(session, found.creator_id))
+
+
+def counts(found: Enrolled, accounts: list[dict[str, Any]]) -> dict[tuple[str, str], int | None]:
+    """Followers by account. Raises InvalidRequest or Forbidden: the size of an audience is a partner's to tell."""
+    held = {(account.network, account.external_id) for account in found.accounts}
+    told = {(item["network"], item["external_id"]): item["followers"] for item in accounts}
+    wrong = [
+        (f"/accounts/{place}", UNKNOWN_ACCOUNT)
+        for place, item in enumerate(accounts)
+        if (item["network"], item["external_id"]) not in held
+    ]
+    if wrong:
+        raise InvalidRequest(wrong)
+    if not all(auth.current().may_act_for(network) for network, _ in told):
+        raise Forbidden("only the network's partner may tell how many follow an account", pointer="/accounts")
+    return told
+
+
+def answer(found: Enrolled, status: int = 200) -> Response:
+    """A creator as JSON, with their version as ETag. A partner sees a private creator's accounts with it only."""
+    key = auth.current()
+    is_open = found.visibility == "public" or auth.is_self(key, found.creator_id)
+    shown = {
+        "creator": found.creator_id,
+        "display_name": found.display_name,
+        "handle": found.handle,
+        "visibility": found.visibility,
+        "topics": list(found.topics),
+        "accounts": [
+            {"network": item.network, "external_id": item.external_id, "followers": item.followers}
+            for item in found.accounts
+            if is_open or key.may_act_for(item.network)
+        ],
+        "consent": {"at": notation.instant(found.consent_at_us)},
+        "enrolled_at": notation.instant(found.enrolled_at_us),
+    }
+    response = encoding.json_response(shown, status)
+    response.set_etag(str(found.version))
+    if status == 304:
+        response.set_data(b"")
+    return response

@@ -1,0 +1,67 @@
+"""The OpenAPI document, and the page that shows it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from apispec import APISpec
+from flask import Blueprint, Flask, Response, current_app, render_template, request
+
+from api import encoding, event_documents
+
+blp = Blueprint("document", __name__)
+NAME = "trust_ledger.document"
+STYLED = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+ABOUT = """Double-entry books for the trust that creators earn from their audiences.
+
+**Amounts** are decimal strings in trust with six places, such as `"124.500000"`; rates and shares are strings too.
+**Times** are RFC 3339 with `Z`, days ISO dates (UTC). Unknown fields are refused.
+**Errors** are problem+json (RFC 9457): a stable `code`, a `detail` that names the thing, and `errors` by JSON pointer.
+**Creators** are named by UUID or as `network:id`, with the id that the network gave them. Whoever may not know of a
+creator is told that there is none.
+**Keys** are sent as `Authorization: Bearer tl_…`; what each operation asks of one is in its `x-scopes`.
+**Retries** are safe: an event counts once under its `external_ref`, whatever happens to the answer.
+"""
+OPTIONS: dict[str, Any] = {
+    "info": {
+        "description": ABOUT,
+        "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+    },
+    "servers": [{"url": "/"}],
+}
+
+
+def prepare(spec: APISpec) -> None:
+    """Put into the document what no resource brings by itself."""
+    spec.components.security_scheme(
+        "key", {"type": "http", "scheme": "bearer", "description": "a key made by `trust-ledger keys create`"}
+    )
+    event_documents.register(spec)
+
+
+def finish(app: Flask, spec: APISpec) -> None:
+    """Keep the whole document as the bytes it is sent as."""
+    app.extensions[NAME] = orjson.dumps(spec.to_dict(), option=orjson.OPT_NON_STR_KEYS)
+
+
+@blp.get("/openapi.json")
+def openapi() -> Response:
+    """The document."""
+    response = Response(current_app.extensions[NAME], mimetype=encoding.JSON)
+    response.set_etag(sha256(current_app.extensions[NAME]).hexdigest()[:24])
+    response.headers["Cache-Control"] = "no-cache"
+    response.make_conditional(request)
+    return response
+
+
+@blp.get("/docs")
+def docs() -> Response:
+    """The document as a page. The component styles itself, which no other page of ours may."""
+    response = Response(render_template("docs.html"), mimetype="text/html")
+    response.headers["Content-Security-Policy"] = STYLED
+    return response
