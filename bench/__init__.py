@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import orjson
 import psycopg
 
-from ledger import db, keys, policy, rules
+from ledger import db, keys, policy, processes, rules
 from ledger.db import Database
 from ledger.keys import SCOPES
 from tests.postgres_server import running_postgres
@@ -125,28 +126,28 @@ def serving(url: str, *, workers: int = 2) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = ["-c", "gunicorn.conf.py"] if (ROOT / "gunicorn.conf.py").exists() else []
-    command = [sys.executable, "-m", "gunicorn", *config, "-b", f"127.0.0.1:{port}", "-w", str(workers)]
-    command += ["-k", "gthread", "--threads", "4", "--no-control-socket", "--log-level", "error", "wsgi:app"]
+    command = processes.server(bind=f"127.0.0.1:{port}", workers=workers)
     settings = {"DATABASE_URL": url, "PEPPER": PEPPER, "SIGNING_KEY": PEPPER}
     environment = os.environ | {f"TRUST_LEDGER_{name}": value for name, value in settings.items()}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment)
-    try:
-        _wait_for(port, server)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            _wait_for(port, server, log)
+            yield port
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
 
 
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, server: subprocess.Popen[bytes], log: IO[bytes]) -> None:
     deadline = time.monotonic() + 30
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             if server.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit("the server did not start") from None
+                log.seek(0)
+                raise SystemExit(f"the server did not start: {log.read().decode()[-2000:]}") from None
             time.sleep(0.05)
         else:
             return
