@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ledger import economy, lookups
+from ledger import lookups
 from ledger.books import Written
 from ledger.economy import PPM, State
 from ledger.kinds import KINDS, engagement, reversal
-from ledger.kinds.base import Breach, Factors, Kind, Past, Tally
+from ledger.kinds.base import Breach, Factors, Kind, Tally
 from ledger.policy import Policy, Schedule
 
 SETTLED_BY = {"apology": "owned", "evasion": "evaded", "cleared": "cleared"}
@@ -74,9 +74,10 @@ class Memory:
             case "apology":
                 known["breach"] = self._left_of_breach(written, told.occurred_day)
             case "reversal" if target is not None:
-                known |= reversal.undo((self._past(target, written.day),))
+                known |= reversal.undo((target.left(written.day, self.schedule),))
             case "cleared":
-                known |= reversal.undo(tuple(self._past(item, written.day) for item in self._resting_on(written)))
+                resting = self._resting_on(written)
+                known |= reversal.undo(tuple(item.left(written.day, self.schedule) for item in resting))
         return known
 
     def keep(self, written: Written, told: Told, factors: Factors, *, first: bool) -> None:
@@ -102,7 +103,7 @@ class Memory:
         self._undone.append(target)
         self._uncount((target,))
         if event is not None:
-            self._uncount_day(event.kind, event.occurred_day)
+            self._uncount_day(event.kind.counted(event.amount), event.occurred_day)
 
     def conclude(self) -> None:
         """The event's last entry is taken in: what its reversals mean for breaches shows only in sum."""
@@ -125,7 +126,7 @@ class Memory:
 
     def _left_of_breach(self, apology: Written, day: int) -> int:
         breach = self._kept[apology.about or 0]
-        lines = [self._past(item, day) for item in self._of_event(breach)]
+        lines = [item.as_fresh().left(day, self.schedule) for item in self._of_event(breach)]
         return max(0, -sum(past.surviving.fresh + past.surviving.bedrock for past in lines))
 
     def _of_event(self, breach: Written) -> list[Written]:
@@ -138,10 +139,6 @@ class Memory:
         about = [self._kept[seq] for seq in self._about.get(breach.seq, ()) if seq not in self.reversed]
         return self._of_event(breach) + [item for item in about if item.seq != cleared.seq]
 
-    def _past(self, item: Written, day: int) -> Past:
-        left = economy.survive(item.move, item.day, day, self.schedule, policy_version=item.policy_version)
-        return Past(item.seq, item.kind, item.day, left)
-
     def _tally(self, told: Told, factors: Factors) -> None:
         day = told.occurred_day
         if told.kind.name == "engagement":
@@ -150,9 +147,9 @@ class Memory:
             self.tallies[day] = replace(tally, known=tally.known + known, unknown=tally.unknown + unknown)
             if known or unknown:
                 self.ties[told.facts["engager"]] = (self._tie + PPM, told.day)
-        elif told.kind.counts:
+        elif counts := told.kind.counted(told.amount):
             tally = self.tallies.get(day, Tally())
-            counted = {name: getattr(tally, name) + 1 for name in told.kind.counts}
+            counted = {name: getattr(tally, name) + 1 for name in counts}
             self.tallies[day] = replace(tally, **counted)
 
     def open_day(self, told: Told, opening: int) -> None:
@@ -175,7 +172,8 @@ class Memory:
         if written.kind == "cleared":
             self._uncount(self._resting_on(written))
             breach = self.breaches[about]
-            self._uncount_day(KINDS["undisclosed_pitch" if breach.undisclosed else "breach"], breach.day)
+            kind = KINDS["undisclosed_pitch" if breach.undisclosed else "breach"]
+            self._uncount_day(kind.counted(breach.amount), breach.day)
         self._mark(about, SETTLED_BY[written.kind], done=True)
         self._kept[written.seq] = written
         self._about.setdefault(about, []).append(written.seq)
@@ -184,10 +182,10 @@ class Memory:
         if seq in self.breaches:
             self.breaches[seq] = replace(self.breaches[seq], **{mark: done})  # type: ignore[arg-type]
 
-    def _uncount_day(self, kind: Kind, day: int) -> None:
+    def _uncount_day(self, counts: tuple[str, ...], day: int) -> None:
         if day in self.tallies:
             tally = self.tallies[day]
-            counted = {name: getattr(tally, name) - 1 for name in kind.counts}
+            counted = {name: getattr(tally, name) - 1 for name in counts}
             self.tallies[day] = replace(tally, **counted)
 
     def _uncount(self, items: Iterable[Written]) -> None:

@@ -164,9 +164,9 @@ def _update_memory(
         book.tallies[day] = replace(tally, known=tally.known + known, unknown=tally.unknown + unknown)
         if known or unknown:
             book.ties[event.facts.engager] = (context.tie + PPM, context.day)
-    elif event.kind.counts:
+    elif counts := event.kind.counted(sum(posted.amount for posted in planned)):
         tally = book.tallies.get(day, Tally())
-        book.tallies[day] = replace(tally, **{name: getattr(tally, name) + 1 for name in event.kind.counts})
+        book.tallies[day] = replace(tally, **{name: getattr(tally, name) + 1 for name in counts})
     for line, posted in zip(lines, planned, strict=True):
         if line.kind == "breach":
             book.breaches[posted.seq] = _breach(event, posted, day, [-p.amount for p in planned])
@@ -185,7 +185,8 @@ def _uncount_day(batch: Batch, job: Job, book: OpenBook) -> None:
     day = min(undone[7] // DAY_US, *(book.written[seq].day for _, seq in entries_of(undone)))
     tally = book.tallies.get(day)
     if tally is not None:
-        counts = KINDS[undone[5]].counts
+        amount = sum(entry[3] for entry in orjson.loads(undone[9])["entries"])
+        counts = KINDS[undone[5]].counted(amount)
         book.tallies[day] = replace(tally, **{name: getattr(tally, name) - 1 for name in counts})
 
 

@@ -266,7 +266,8 @@ class Replay:
                 raise Wrong(row.seq, f"its factor {name} is {factors.get(name)}, but must be {value}")
         self.memory.keep(written, told, factors, first=first)
         if undone is not None and target is not None:
-            self.memory.undo(undone, _told_of(target.event, undone.day, 0) if first else None)
+            amount = sum(undone.move[:4])
+            self.memory.undo(undone, _told_of(target.event, undone.day, amount) if first else None)
         if not self._due:
             self.memory.conclude()
 

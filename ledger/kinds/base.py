@@ -112,6 +112,10 @@ class Kind:
     counts: tuple[str, ...] = ()
     settles_breach: str | None = None
 
+    def counted(self, amount: int) -> tuple[str, ...]:
+        """The tally columns an event that did `amount` adds to: a correction that earned nothing blocks no other."""
+        return self.counts if amount or "corrections" not in self.counts else ()
+
 
 @dataclass(frozen=True, slots=True)
 class LineKind:
