@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from ledger import books, creators, db, economy, events, policy, posting, rules
+from ledger import batches, books, creators, db, economy, events, policy, posting, rules
 from ledger.books import OpenBook
 from ledger.db import Database
 from ledger.economy import DAY_US, State
@@ -74,7 +74,7 @@ class Desk:
         book.remembers = True
         if state is not None:
             book.state = state._replace(day=DAY)
-        self.batch = posting.Batch(schedule, 0, False, {(CREATOR, METER): book}, {}, [])
+        self.batch = batches.Batch(schedule, 0, False, {(CREATOR, METER): book}, {}, [])
         self.told = 0
 
     @property
@@ -88,7 +88,7 @@ class Desk:
         self.batch.now_us = (DAY + day) * DAY_US + NOON
         at_us = (DAY + (day if happened is None else happened)) * DAY_US + NOON
         event = tell(kind, ref=ref or f"event {self.told}", at_us=at_us, creator=CREATOR, **facts)
-        job = posting.Job(self.told, event, CREATOR, self.followers)
+        job = batches.Job(self.told, event, CREATOR, self.followers)
         return posting._post_one(self.batch, job)
 
     def on(self, day: int) -> State:

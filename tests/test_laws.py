@@ -164,9 +164,7 @@ def test_breach_and_apology_never_end_above_no_breach(
 
 @given(books, breaches, st.integers(0, 60), parts)
 @settings(max_examples=60)
-def test_owning_never_ends_below_evading(
-    book: State, breach: dict[str, Any], wait: int, sorry: dict[str, Any]
-) -> None:
+def test_owning_never_ends_below_evading(book: State, breach: dict[str, Any], wait: int, sorry: dict[str, Any]) -> None:
     """An apology, however poor, never leaves less than silence, and silence never less than evasion."""
     broken = [Step(0, "breach", breach, "b")]
     owned = [*broken, Step(wait, "apology", sorry | {"breach": "b"})]
@@ -260,7 +258,9 @@ def test_nothing_raises_standing_from_nothing(
     desk, plain, day = Desk(state=book), Desk(state=book), 0
     for number, (gap, (kind, facts)) in enumerate(deeds):
         day += gap
-        told = {name: str(value) if name in ("breach", "event") else value for name, value in facts.items()}
+        told: dict[str, Any] = {
+            name: str(value) if name in ("breach", "event") else value for name, value in facts.items()
+        }
         desk.tell(kind, day=day, ref=str(number), **told)
         assert desk.standing(day) <= plain.standing(day) + DUST
     assert desk.standing(day + later) <= plain.standing(day + later) + DUST
