@@ -189,11 +189,7 @@ def _risk(subject: Subject, proposal: Proposal, spread: Scatter) -> dict[str, in
     A heavier drain never makes for a better label, so that only where two quantiles differ in theirs are those
     between them looked at.
     """
-    day = subject.state.day
-    hidden = subject.hidden_since
-    if proposal.disclosure == "none":
-        hidden = day if hidden is None else min(hidden, day)
-    subject = replace(subject, days=_posts_ahead(_with_pitch(subject.days, day), subject), hidden_since=hidden)
+    subject = _published(subject, proposal)
     names = [""] * GRID
 
     def fill(low: int, high: int) -> None:
@@ -208,6 +204,14 @@ def _risk(subject: Subject, proposal: Proposal, spread: Scatter) -> dict[str, in
 
     fill(0, GRID - 1)
     return {name: names.count(name) * PPM // GRID for name in labels.NAMES}
+
+
+def _published(subject: Subject, proposal: Proposal) -> Subject:
+    """What labels look at once the pitch is out, hidden where it is not disclosed."""
+    day, hidden = subject.state.day, subject.hidden_since
+    if proposal.disclosure == "none":
+        hidden = day if hidden is None else min(hidden, day)
+    return replace(subject, days=_posts_ahead(_with_pitch(subject.days, day), subject), hidden_since=hidden)
 
 
 def _with_pitch(days: Sequence[DayCount], today: int) -> list[DayCount]:
@@ -226,7 +230,7 @@ def _posts_ahead(days: Sequence[DayCount], subject: Subject) -> list[DayCount]:
 
 
 def _name_then(subject: Subject, proposal: Proposal, ratio: int) -> str:
-    """The label's name after the days of grace, for one outcome; `subject` counts the pitch already."""
+    """The label's name after the days of grace, for one outcome of a published pitch."""
     policy, state = subject.policy, pitched(subject, proposal, ratio)
     for _ in range(policy["label.grace_days"]):
         state = _day_on(subject, state)
