@@ -68,6 +68,7 @@ def settle(desk: Desk, day: int) -> None:
     with desk.database.reading() as session:
         schedule = rules.schedule(session)
         if claims.is_done(session, job=settlement.JOB, slot=settlement.slot_of(day)):
+            desk.log.info("nothing due", task="settle", slot=settlement.slot_of(day))
             return
     books = settlement.settle(
         desk.database,
@@ -77,7 +78,7 @@ def settle(desk: Desk, day: int) -> None:
         limit=desk.chunk,
         progress=desk.carry_on,
     )
-    desk.log.info("settled", slot=settlement.slot_of(day), books=books)
+    desk.log.info("done", task="settle", slot=settlement.slot_of(day), rows=books)
 
 
 def checkpoint(desk: Desk, day: int) -> None:
@@ -94,6 +95,7 @@ def _leased(desk: Desk, job: str, day: int, work: Callable[[Desk], Result]) -> N
     slot, now_us = settlement.slot_of(day), desk.clock()
     lease = desk.database.write(lambda session: claims.take(session, job=job, slot=slot, now_us=now_us))
     if lease is None:
+        desk.log.info("nothing due", task=job, slot=slot)
         return
     try:
         result = work(desk)
@@ -102,7 +104,7 @@ def _leased(desk: Desk, job: str, day: int, work: Callable[[Desk], Result]) -> N
         raise
     desk.database.write(lambda session: _conclude(session, lease, result, desk.clock()))
     say = desk.log.info if result.good else desk.log.error
-    say(job, slot=slot, outcome=result.outcome, rows=result.rows)
+    say("done" if result.good else "found wrong", task=job, slot=slot, outcome=result.outcome, rows=result.rows)
 
 
 def _conclude(session: Session, lease: Lease, result: Result, now_us: int) -> bool:

@@ -21,6 +21,9 @@ pytest_plugins = ["tests.api_fixtures"]
 ROOT = Path(__file__).parent.parent
 ENGINES = ["sqlite", "postgresql"]
 
+# A service that was run in this folder leaves its secrets in var/: no test reads them.
+os.environ.setdefault("TRUST_LEDGER_CONFIG", os.devnull)
+
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("dev"), derandomize=True, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))

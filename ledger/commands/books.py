@@ -104,11 +104,8 @@ def verify(terminal: Terminal) -> None:
         with database.snapshot() as session:
             report = audit.verify(session, schedule=schedule, checkpoint=last, progress=shown.add)
     counts = f"{report.books} books, {report.entries} entries, {report.events} events"
-    if report.first_bad is not None:
-        found = report.first_bad
-        raise click.ClickException(
-            f"book {found.creator_id} {found.meter}, entry {found.seq}: {found.what} ({counts} looked at)"
-        )
+    if not report.ok:
+        raise click.ClickException(f"{report.first_bad} ({counts} looked at)")
     click.echo(f"sound: {counts}" + ("" if last else "; there is no checkpoint to compare with"))
 
 

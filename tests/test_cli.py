@@ -1,0 +1,358 @@
+"""The command line: what each command does, says, and ends with."""
+
+import os
+import re
+import sqlite3
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from ledger import cli, policy
+from ledger.commands.terminal import Terminal
+from ledger.db import Database
+from ledger.economy import DAY_US
+
+ROOT = Path(__file__).parent.parent
+NOW_US = 1_795_448_000_000_000  # 2026-11-23, in the afternoon
+OK, WRONG, USAGE = 0, 1, 2
+
+
+@dataclass
+class Shell:
+    """A folder, a clock that stands until it is moved, and the command line run there in this process."""
+
+    folder: Path
+    environment: dict[str, str]
+    now_us: int = NOW_US
+
+    def __call__(self, *words: str, code: int = OK) -> Result:
+        """Run a command; it has to end with that code, and not by a crash."""
+        result = CliRunner().invoke(cli.main, words, obj=Terminal(lambda: self.now_us), env=self.environment)
+        assert result.exit_code == code, result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """A command line in an empty folder, with no settings from anywhere."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("TRUST_LEDGER_")]:
+        monkeypatch.delenv(name)
+    return Shell(tmp_path, {})
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def set_up(shell: Shell, request: pytest.FixtureRequest) -> Shell:
+    """The same after `init`, on each engine."""
+    if request.param == "postgresql":
+        shell.environment["TRUST_LEDGER_DATABASE_URL"] = request.getfixturevalue("empty_postgresql_url")
+    shell("init")
+    return shell
+
+
+def commands(group: click.Group = cli.main, *above: str) -> Iterator[tuple[str, ...]]:
+    """Every command there is, as the words one types."""
+    for name, command in group.commands.items():
+        yield (*above, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, *above, name)
+
+
+# Help, errors, exit codes
+
+
+def test_the_commands_are_those_promised() -> None:
+    """Nobody looks for a command in vain."""
+    promised = ["init", "migrate", "serve", "jobs", "settle", "import", "verify", "keys", "policy", "demo"]
+
+    assert {words[0] for words in commands()} == set(promised)
+    assert {words for words in commands() if words[0] in ("keys", "policy") and len(words) > 1} == {
+        ("keys", "create"),
+        ("keys", "list"),
+        ("keys", "revoke"),
+        ("policy", "show"),
+        ("policy", "check"),
+    }
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_help_shows_an_example_and_the_exit_codes(shell: Shell, words: tuple[str, ...]) -> None:
+    """Every command's help has an example to copy and says what its exit codes mean."""
+    told = shell(*words, "--help").stdout
+
+    assert f"Example:  trust-ledger {words[0]}" in told
+    assert re.search(r"Exit codes: 0 .*1 .*2\s", told, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["settle"],
+        ["verify"],
+        ["keys", "list"],
+        ["keys", "create", "--role", "operator", "--owner", "ops"],
+        ["policy", "show"],
+        ["jobs"],
+        ["serve"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_missing_is_named_with_its_remedy(shell: Shell, words: list[str]) -> None:
+    """Before init, a command says in one line what is missing and how to get it."""
+    told = shell(*words, code=WRONG)
+
+    assert told.stdout == ""
+    assert re.fullmatch(r"Error: .*run trust-ledger init.*\n", told.stderr)
+    assert not (shell.folder / "var").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["settel"], "settel"),
+        (["settle", "--through", "yesterday"], "'yesterday' is not a date"),
+        (["settle", "--through", "2026-11-24"], "2026-11-24 has not begun"),
+        (["import", "nowhere.csv", "--format", "ratings"], "nowhere.csv"),
+        (["import", "."], "--format|directory"),
+        (["keys", "create", "--role", "king", "--owner", "x"], "king"),
+        (["serve", "--bind", "here"], "'here' is not HOST:PORT"),
+        (["serve", "--bind", "127.0.0.1:99999"], "99999"),
+        (["policy", "check"], "FILE"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_exit_code_two(shell: Shell, words: list[str], named: str) -> None:
+    """What was typed wrong is named, and nothing is done."""
+    assert re.search(named, shell(*words, code=USAGE).stderr)
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ({"TRUST_LEDGER_PEPER": "x"}, "TRUST_LEDGER_PEPER"),
+        ({"TRUST_LEDGER_POOL_SIZE": "many"}, "pool_size"),
+        ({"TRUST_LEDGER_CONFIG": "/nowhere/there.toml", "TRUST_LEDGER_PEPPER": "x"}, "/nowhere"),
+        ({"TRUST_LEDGER_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, "the database answered: .*refused"),
+    ],
+    ids=["misspelt", "not a number", "a file that is not there", "a server that is away"],
+)
+def test_a_wrong_setting_is_named(shell: Shell, setting: Mapping[str, str], named: str) -> None:
+    """A setting that is unknown, unreadable or leads nowhere ends in one line that names it."""
+    shell.environment.update(setting)
+    told = shell("keys", "list", code=WRONG).stderr
+
+    assert re.search(named, told)
+    assert told.count("\n") == 1
+
+
+def test_nothing_of_a_password_is_shown(shell: Shell) -> None:
+    """A database's password is in no message."""
+    shell.environment["TRUST_LEDGER_DATABASE_URL"] = "postgresql://nobody:hushhush@127.0.0.1:1/x"
+
+    assert "hushhush" not in shell("init", code=WRONG).output
+    assert "hushhush" not in shell("settle", code=WRONG).output
+
+
+# init, migrate
+
+
+def test_init_makes_secrets_that_only_their_owner_reads(set_up: Shell) -> None:
+    """The secrets lie in a file of their own, mode 600, in no other."""
+    file = set_up.folder / "var" / "trust-ledger.toml"
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(re.findall(r'^(?:pepper|signing_key) = "[\w-]{43}"$', file.read_text(), re.MULTILINE)) == 2
+    assert {path.name for path in file.parent.iterdir()} <= {file.name, "trust-ledger.db"}
+
+
+def test_init_again_changes_nothing(set_up: Shell) -> None:
+    """A second init, on a later day, keeps the secrets, the keys and the policy."""
+    file = set_up.folder / "var" / "trust-ledger.toml"
+    before = file.read_text(), set_up("policy", "show").stdout
+    set_up.now_us += 3 * DAY_US
+    set_up("init")
+    set_up("migrate")
+
+    assert (file.read_text(), set_up("policy", "show").stdout) == before
+
+
+def test_init_takes_secrets_from_the_environment(shell: Shell) -> None:
+    """Where the environment holds the secrets, none are written."""
+    shell.environment |= {"TRUST_LEDGER_PEPPER": "p" * 43, "TRUST_LEDGER_SIGNING_KEY": "s" * 43}
+    shell("init")
+
+    assert [path.name for path in (shell.folder / "var").iterdir()] == ["trust-ledger.db"]
+
+
+def test_init_writes_the_file_that_is_named(shell: Shell) -> None:
+    """TRUST_LEDGER_CONFIG says where the secrets go."""
+    shell.environment["TRUST_LEDGER_CONFIG"] = "etc/ledger.toml"
+    shell("init")
+    shell("keys", "list")
+
+    assert (shell.folder / "etc" / "ledger.toml").exists()
+
+
+# keys
+
+
+def test_a_key_works_until_it_is_revoked(set_up: Shell) -> None:
+    """The secret stands alone on stdout, its holder is listed, and after revoke it opens nothing."""
+    made = set_up("keys", "create", "--role", "partner", "--owner", "acme", "--network", "video", "--note", "first")
+    listed = set_up("keys", "list").stdout
+    key_id = listed.partition("\t")[0]
+
+    assert re.fullmatch(r"tl_[\w-]{43}\n", made.stdout)
+    assert key_id in made.stderr
+    assert re.fullmatch(rf"{key_id}\tpartner\tacme\tvideo\t[a-z:,]+\tlive\tfirst\n", listed)
+    assert made.stdout.strip() not in listed
+    set_up("keys", "revoke", key_id)
+    assert "\trevoked 2026-11-23T" in set_up("keys", "list").stdout
+    assert key_id in set_up("keys", "revoke", key_id, code=WRONG).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--role", "partner", "--owner", "acme"], "needs at least one network"),
+        (["--role", "partner", "--owner", "Acme Inc."], "owner"),
+        (["--role", "brand", "--owner", "nike", "--scope", "operate"], "brand's key may hold"),
+    ],
+    ids=["no network", "no slug", "too much"],
+)
+def test_a_key_nobody_may_hold_is_refused(set_up: Shell, words: list[str], why: str) -> None:
+    """A key that makes no sense is refused in a sentence, and not made."""
+    assert why in set_up("keys", "create", *words, code=WRONG).stderr
+    assert set_up("keys", "list").stdout == ""
+
+
+# policy
+
+
+def test_a_policy_shown_can_be_checked(set_up: Shell) -> None:
+    """The policy in force is shown with every parameter, and as a file that passes the check."""
+    file = set_up.folder / "mine.toml"
+    file.write_text(set_up("policy", "show", "--as-toml").stdout)
+    version = policy.builtin().version
+
+    assert version in set_up("policy", "check", str(file)).stdout
+    shown = set_up("policy", "show", version).stdout
+    assert shown.startswith(f"founding {version}, in force from 2026-11-23\n")
+    assert re.search(r"^decay\.fresh_half_life +90 days +Measured", shown, re.MULTILINE)
+    assert "no policy f00" in set_up("policy", "show", "f00", code=WRONG).stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (('value = "90"', 'value = "1"'), "decay.fresh_half_life is 1, outside"),
+        (("[pitch]", "[throw]"), "pitch.base is missing"),
+        (("name =", "name !"), "not valid TOML"),
+        (('source = "Our choice: ', 'source = "", was = "'), "needs exactly value, unit and source"),
+    ],
+    ids=["out of bounds", "missing", "no TOML", "no source"],
+)
+def test_a_policy_that_cannot_be_used_is_told_apart(shell: Shell, change: tuple[str, str], why: str) -> None:
+    """Whatever is wrong with a policy file is said with the file's name, and the exit code is 1."""
+    file = shell.folder / "mine.toml"
+    file.write_text(policy.builtin().text.replace(*change))
+    told = shell("policy", "check", str(file), code=WRONG).stderr
+
+    assert "mine.toml: " in told
+    assert why in told
+
+
+# demo, settle, verify, import
+
+
+def test_the_demo_plants_a_story_that_verifies(set_up: Shell) -> None:
+    """The planted year passes verify, has every kind of line, and a second start keeps it as it is."""
+    set_up("demo", "--no-serve")
+    sound = set_up("verify").stdout
+    key = set_up.folder / "var" / "demo-key"
+    secret = key.read_text()
+    set_up.now_us += DAY_US
+    again = set_up("demo", "--no-serve")
+
+    assert re.match(r"sound: 8 books, \d{4} entries, \d{4} events", sound)
+    assert "planted" not in again.output
+    assert key.read_text() == secret
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert set_up("verify").stdout == sound
+    kinds = {"post", "engagement", "transparency", "pitch", "breach", "apology", "evasion", "cleared", "settlement"}
+    assert kinds == {kind for (kind,) in rows(set_up, "SELECT DISTINCT kind FROM entry")}
+
+
+def test_the_demo_makes_a_new_key_where_the_books_know_none(shell: Shell) -> None:
+    """A key file left over from a database that is gone is replaced."""
+    shell("demo", "--no-serve")
+    old = (shell.folder / "var" / "demo-key").read_text()
+    (shell.folder / "var" / "trust-ledger.db").unlink()
+    shell("demo", "--no-serve")
+
+    assert (shell.folder / "var" / "demo-key").read_text() != old
+
+
+def test_settle_posts_once_what_is_due(set_up: Shell) -> None:
+    """Days later settle posts each live book once, a second time nothing, and verify agrees."""
+    set_up("demo", "--no-serve")
+    set_up.now_us += 3 * DAY_US
+    first = set_up("settle", "--through", "2026-11-25", "--chunk", "2").stderr
+    second = set_up("settle", "--through", "2026-11-25").stderr
+    today = set_up("settle").stderr
+
+    assert "settled 7 books through 2026-11-25" in first
+    assert "settled 0 books through 2026-11-25" in second
+    assert "settled 7 books through 2026-11-26" in today
+    set_up("verify")
+
+
+def test_verify_names_what_is_wrong(shell: Shell) -> None:
+    """A balance that somebody changed is named by book and entry, and the exit code is 1."""
+    shell("demo", "--no-serve")
+    with closing(sqlite3.connect(shell.folder / "var" / "trust-ledger.db")) as connection, connection:
+        connection.execute("UPDATE book SET fresh = fresh + 1 WHERE meter = 'network:video' AND drains > 900000000")
+    told = shell("verify", code=WRONG)
+
+    assert re.match(r"Error: book [0-9a-f-]{36} network:video, entry \d+: ", told.stderr)
+    assert told.stdout == ""
+
+
+def test_import_names_bad_lines_and_posts_nothing_twice(set_up: Shell) -> None:
+    """Good lines are posted, bad ones named with exit code 1; the same file again posts nothing."""
+    file = set_up.folder / "ratings.csv"
+    file.write_text("a,b,5,1300000000\na,c,ten,1300000001\nc,b,-2,1300000002\n")
+    first = set_up("import", str(file), "--format", "ratings", code=WRONG)
+    again = set_up("import", str(file), "--format", "ratings", code=WRONG)
+
+    assert "3 lines: 2 posted, 0 posted before, 0 done by an earlier run, 0 refused, 1 bad" in first.stdout
+    assert f"{file}:2: " in first.stderr
+    assert "0 posted, 0 posted before, 3 done" in again.stdout
+    set_up("verify")
+
+
+def test_a_good_import_ends_well(set_up: Shell) -> None:
+    """With nothing to complain of, import is silent on stderr and its exit code is 0."""
+    file = set_up.folder / "ratings.csv"
+    file.write_text("a,b,5,1300000000\n")
+
+    assert set_up("import", str(file), "--format", "ratings").stderr == ""
+
+
+def rows(shell: Shell, sql: str) -> list[Any]:
+    """What a statement reads in the shell's database."""
+    url = shell.environment.get("TRUST_LEDGER_DATABASE_URL", f"sqlite:///{shell.folder}/var/trust-ledger.db")
+    database = Database(url)
+    try:
+        with database.engine.connect() as connection:
+            return list(connection.exec_driver_sql(sql))
+    finally:
+        database.dispose()
