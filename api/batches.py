@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from flask import Response, request
 
-from api import encoding, problems, receipts, state
+from api import encoding, metrics, problems, receipts, state
 from api.problems import InvalidRequest, TooLarge
 from ledger import posting
 from ledger.errors import Forbidden, InvalidEvent
@@ -85,6 +85,7 @@ def answer(found: Lines, given: list[Receipt]) -> Response:
     for (number, _), receipt in zip(found, given, strict=True):
         counts[receipt.status] += 1
         results.append({"line": number, **receipts.show(receipt)})
+    metrics.meters().told(counts)
     return encoding.json_response({**counts, "results": results})
 
 

@@ -14,7 +14,7 @@ from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
 from api import encoding
-from api.problems import PROBLEM_JSON, InvalidRequest
+from api.problems import PROBLEM_JSON, InvalidRequest, title
 
 PROBLEM_EXAMPLES: dict[int, tuple[str, str]] = {
     400: ("malformed_body", "the body is not JSON: unexpected end of data at character 17"),
@@ -106,9 +106,21 @@ def escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
+SENTENCES = {
+    "Missing data for required field.": "is required",
+    "Unknown field.": "is not a field of this",
+    "Field may not be null.": "must not be null",
+    "Invalid input type.": "must be an object",
+    "Not a valid string.": "must be a text",
+    "Not a valid integer.": "must be a whole number",
+    "Not a valid boolean.": "must be true or false",
+    "Not a valid list.": "must be an array",
+    "Not a valid mapping type.": "must be an object",
+}
+
+
 def _sentence(message: str) -> str:
-    told = {"Missing data for required field.": "is required", "Unknown field.": "is not a field of this"}
-    return told.get(message, message)
+    return SENTENCES.get(message, message[:1].lower() + message[1:].removesuffix("."))
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]
@@ -163,12 +175,12 @@ class Api(SmorestApi):  # type: ignore[misc]
 
 
 def _documented(status: http.HTTPStatus) -> dict[str, Any]:
-    response: dict[str, Any] = {"description": status.phrase}
+    response: dict[str, Any] = {"description": title(status)}
     if status >= 400:
         code, detail = PROBLEM_EXAMPLES.get(status, (status.name.lower(), status.phrase))
         example = {
             "type": f"urn:trust-ledger:problem:{code}",
-            "title": status.phrase,
+            "title": title(status),
             "status": int(status),
             "detail": detail,
             "code": code,

@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, batches, encoding, event_documents, problems, receipts, state
+from api import auth, batches, encoding, event_documents, metrics, problems, receipts, state
 from api.blueprint import Blueprint
 from ledger.events import Receipt
 from ledger.posting import AtomicRefused
@@ -64,6 +64,7 @@ def post_batch(query: dict[str, Any]) -> Response:
 def answer(receipt: Receipt) -> Response:
     """The response to one event: 201 posted, 200 replayed, a problem where it was refused."""
     headers = {"Idempotency-Replayed": "true"} if receipt.replayed else {}
+    metrics.meters().told({receipt.status: 1})
     if receipt.code is None:
         shown = receipts.show(receipt)
         return encoding.json_response(shown, 200 if receipt.replayed else 201, headers)

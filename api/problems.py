@@ -57,7 +57,7 @@ class InvalidRequest(LedgerError):
     code = "invalid_request"
 
     def __init__(self, wrong: Errors) -> None:
-        super().__init__("; ".join(f"{where} {what}" for where, what in wrong[:5]))
+        super().__init__("; ".join(f"{where or 'the body'} {what}" for where, what in wrong[:5]))
         self.errors = wrong
 
 
@@ -115,6 +115,11 @@ def status_of_code(code: str) -> int:
     return BY_CODE.get(code, 422)
 
 
+def title(status: int) -> str:
+    """A status in words, the same under every Python."""
+    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or http.HTTPStatus(status).phrase
+
+
 def problem(
     status: int,
     code: str,
@@ -127,7 +132,7 @@ def problem(
     """A problem+json response. `wrong` are (pointer or parameter, sentence) pairs."""
     body: dict[str, object] = {
         "type": f"urn:trust-ledger:problem:{code}",
-        "title": http.HTTPStatus(status).phrase,
+        "title": title(status),
         "status": status,
         "detail": detail,
         "code": code,
@@ -162,7 +167,7 @@ def of_http(error: HTTPException) -> Response | HTTPException:
     """An error that Flask or werkzeug found before any view did."""
     if isinstance(error, RequestRedirect) or error.code is None or error.code < 400:
         return error
-    phrase = http.HTTPStatus(error.code).phrase
+    phrase = title(error.code)
     code, detail = CODES.get(error.code, (phrase.lower().replace(" ", "_"), phrase))
     kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     return problem(error.code, code, detail, headers=kept)

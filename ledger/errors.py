@@ -26,7 +26,8 @@ class InvalidEvent(LedgerError):
     code = "invalid_event"
 
     def __init__(self, errors: list[tuple[str, str]]) -> None:
-        super().__init__("; ".join(f"{pointer}: {what}" for pointer, what in errors), pointer=errors[0][0])
+        told = "; ".join(f"{pointer}: {what}" if pointer else what for pointer, what in errors)
+        super().__init__(told, pointer=errors[0][0])
         self.errors = errors
 
 
