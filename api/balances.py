@@ -13,7 +13,7 @@ from api.conditional import documented
 from api.problems import InvalidRequest
 from ledger import queries
 from ledger.economy import DAY_US
-from ledger.errors import InvalidEvent
+from ledger.errors import InvalidEvent, NotFound
 from ledger.events import SKEW_US, CreatorRef, parse_ref
 from ledger.queries import Balance, Balances
 
@@ -142,11 +142,14 @@ def find(creator: str, *, as_of_us: int | None = None, meter: str | None = None)
     now_us, schedule = ledger.clock(), ledger.schedule()
     if as_of_us is not None and as_of_us > now_us + SKEW_US:
         raise InvalidRequest([("as_of", "lies in the future")])
-    found = ledger.database.read(
-        lambda reader: queries.balances(
-            reader, creator=ref, now_us=now_us, schedule=schedule, as_of_us=as_of_us, meter=meter
+    try:
+        found = ledger.database.read(
+            lambda reader: queries.balances(
+                reader, creator=ref, now_us=now_us, schedule=schedule, as_of_us=as_of_us, meter=meter
+            )
         )
-    )
+    except NotFound as unknown:  # in the very words for one that this key may not know of
+        raise auth.refuse_unknown() from unknown
     seen = reach.readable(found, auth.current())
     if seen is None:
         raise auth.refuse_unknown()

@@ -8,6 +8,7 @@ from api import auth
 from api.problems import InvalidRequest
 from ledger import queries
 from ledger.db import Reading
+from ledger.errors import UnknownCreator
 from ledger.keys import Key
 from ledger.queries import Balances
 
@@ -39,7 +40,10 @@ def readable(found: Balances, key: Key) -> Balances | None:
 
 def book(session: Reading, *, creator: str, meter: str | None, key: Key, statement: bool = False) -> Book:
     """The book that an address and a query name. Raises UnknownCreator, or InvalidRequest where it is unclear."""
-    shelf = queries.shelf(session, creator=auth.ref(creator))
+    try:
+        shelf = queries.shelf(session, creator=auth.ref(creator))
+    except UnknownCreator as unknown:  # in the very words for one that this key may not know of
+        raise auth.refuse_unknown() from unknown
     meters = [
         name
         for name in shelf.meters
