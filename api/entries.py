@@ -42,6 +42,7 @@ class EntryOut(ma.Schema):
     amount = fields.Trust(required=True)
     change = fields.Trust(required=True)
     mending = fields.Trust(required=True)
+    returned = fields.Trust(required=True)
     standing = fields.Trust(required=True)
     factors = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Integer(), required=True)
     policy_version = ma.fields.String(required=True)
@@ -151,6 +152,7 @@ def show(told: StatementLine) -> dict[str, Any]:
         "amount": trust(told.amount),
         "change": trust(told.change),
         "mending": trust(told.mending),
+        "returned": trust(told.returned),
         "standing": trust(told.standing),
         "factors": told.factors,
         "policy_version": told.policy_version,

@@ -53,6 +53,16 @@ class Mark:
     hidden: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OpenBreach:
+    """A breach that nobody owned yet; `amount` is what it took, in micro-trust."""
+
+    seq: int
+    day: int
+    amount: int
+    undisclosed: bool
+
+
 def history(
     session: Reading,
     *,
@@ -84,13 +94,13 @@ def _changes(
         raise NotFound(f"no book {meter} of this creator")
     before = db.fetch(
         session,
-        f"SELECT {_STATE}, e.policy_version FROM entry e WHERE e.creator_id = ? AND e.meter = ?"  # noqa: S608
+        f"SELECT {_STATE}, e.policy_version FROM entry e WHERE e.creator_id = ? AND e.meter = ?"
         " AND e.recorded_at_us < ? ORDER BY e.recorded_at_us DESC LIMIT 1",
         (*book, from_day * DAY_US),
     )
     rows = db.fetch(
         session,
-        f"SELECT d.day, d.credits, d.drains, {_STATE}, e.policy_version FROM"  # noqa: S608
+        f"SELECT d.day, d.credits, d.drains, {_STATE}, e.policy_version FROM"
         f" (SELECT recorded_at_us / {DAY_US} AS day, MAX(seq) AS seq,"
         " CAST(SUM(CASE WHEN kind <> 'settlement' AND fresh + bedrock > 0 THEN fresh + bedrock ELSE 0 END)"
         " AS BIGINT) AS credits,"
@@ -154,7 +164,7 @@ def marks(session: Reading, *, creator_id: str, meter: str, from_day: int, to_da
     asked = ", ".join("?" for _ in MARKED)
     rows = db.fetch(
         session,
-        "SELECT seq, kind, recorded_at_us, fresh + bedrock, fresh_after + bedrock_after, factors FROM entry"  # noqa: S608
+        "SELECT seq, kind, recorded_at_us, fresh + bedrock, fresh_after + bedrock_after, factors FROM entry"
         " WHERE creator_id = ? AND meter = ? AND recorded_at_us >= ? AND recorded_at_us < ?"
         f" AND kind IN ({asked}) ORDER BY recorded_at_us DESC LIMIT {MOST_MARKS}",
         (creator_id, meter, from_day * DAY_US, (to_day + 1) * DAY_US, *MARKED),
@@ -168,3 +178,14 @@ def marks(session: Reading, *, creator_id: str, meter: str, from_day: int, to_da
 def _is_hidden(kind: str, factors: dict[str, int]) -> bool:
     """Whether it belongs to a pitch that was hidden from the audience."""
     return "charge" in factors or (kind == "pitch" and not factors.get("mending"))
+
+
+def open_breaches(session: Reading, *, creator_id: str, meter: str) -> list[OpenBreach]:
+    """The breaches of a book that are neither owned nor cleared, oldest first."""
+    rows = db.fetch(
+        session,
+        "SELECT seq, day, amount, undisclosed FROM breach WHERE creator_id = ? AND meter = ?"
+        " AND NOT owned AND NOT cleared ORDER BY day, seq",
+        (creator_id, meter),
+    )
+    return [OpenBreach(seq, day, amount, bool(undisclosed)) for seq, day, amount, undisclosed in rows]

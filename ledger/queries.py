@@ -17,7 +17,7 @@ from ledger.db import Reading, Row
 from ledger.economy import DAY_US, PPM, State
 from ledger.errors import NotFound, UnknownCreator
 from ledger.events import CreatorRef
-from ledger.histories import history, marks
+from ledger.histories import history, marks, open_breaches
 from ledger.labels import DayCount, Label
 from ledger.policy import Policy, Schedule
 from ledger.statements import one_entry, statement
@@ -321,6 +321,7 @@ __all__ = [
     "lookup",
     "marks",
     "one_entry",
+    "open_breaches",
     "shelf",
     "statement",
 ]

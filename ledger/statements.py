@@ -28,7 +28,7 @@ TITLES = {
     SETTLEMENT: "Time passing",
 }
 _LINES = (
-    f"SELECT {ENTRY_COLUMNS}, v.source, v.external_ref, v.facts, v.occurred_at_us, p.policy_version, p.hash"  # noqa: S608
+    f"SELECT {ENTRY_COLUMNS}, v.source, v.external_ref, v.facts, v.occurred_at_us, p.policy_version, p.hash"
     " FROM entry e LEFT JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
     " LEFT JOIN entry p ON p.creator_id = e.creator_id AND p.meter = e.meter AND p.seq = e.seq - 1"
     " WHERE e.creator_id = ? AND e.meter = ?"
@@ -39,7 +39,8 @@ _LINES = (
 class StatementLine:
     """One entry as its owner reads it. Amounts in micro-trust, factors in ppm, micro-trust or days.
 
-    `amount` is what the books gained from outside, `change` what standing did: they differ by what mends.
+    `amount` is what the book gained from outside, `change` what standing did: they differ by what mends.
+    `returned` is what came back from mending as time passed; the rest of a settlement's change faded.
     """
 
     meter: str
@@ -51,6 +52,7 @@ class StatementLine:
     amount: int
     change: int
     mending: int
+    returned: int
     standing: int
     factors: Mapping[str, int]
     policy_version: str
@@ -114,7 +116,8 @@ def _line(row: Row, schedule: Schedule) -> StatementLine:
     kind, factors = row[3], orjson.loads(row[8])
     source, external_ref, facts_json, occurred_at_us = row[27:31]
     facts = orjson.loads(facts_json) if facts_json else {}
-    reason = time_passed(row, factors, schedule) if kind == SETTLEMENT else kinds.reason(kind, facts, factors)
+    back = _returned(row, factors, schedule) if kind == SETTLEMENT else 0
+    reason = time_passed(row, factors, back) if kind == SETTLEMENT else kinds.reason(kind, facts, factors)
     return StatementLine(
         meter=row[1],
         seq=row[2],
@@ -125,6 +128,7 @@ def _line(row: Row, schedule: Schedule) -> StatementLine:
         amount=-row[13],
         change=row[9] + row[10],
         mending=row[11] + row[12],
+        returned=back,
         standing=row[14] + row[15],
         factors=factors,
         policy_version=row[7],
@@ -138,10 +142,13 @@ def _line(row: Row, schedule: Schedule) -> StatementLine:
     )
 
 
-def time_passed(row: Row, factors: Mapping[str, int], schedule: Schedule) -> str:
-    """A settlement as a sentence: how much faded and came back; the two make the change of standing."""
+def _returned(row: Row, factors: Mapping[str, int], schedule: Schedule) -> int:
     before = _before(row)._replace(day=factors["from_day"])
-    back = economy.returned(before, factors["to_day"], schedule, policy_version=row[31] or "")
+    return economy.returned(before, factors["to_day"], schedule, policy_version=row[31] or "")
+
+
+def time_passed(row: Row, factors: Mapping[str, int], back: int) -> str:
+    """A settlement as a sentence: how much faded and came back; the two make the change of standing."""
     faded = row[9] + row[10] - back
     days = factors["to_day"] - factors["from_day"]
     parts = []
