@@ -1,5 +1,7 @@
 """What may be said of an event, and what is refused, by name."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,7 +169,7 @@ def test_facts_are_shown_as_they_were_told(name: str) -> None:
     samples |= {"event": "e"}
     facts = KINDS[name].facts
     given = {field: samples[field] for field, (_, needed) in fields_of(facts).items() if needed}
-    told = read(facts, given, seal=str)
+    told: Any = read(facts, given, seal=str)
     assert read(facts, show(told), seal=str) == told
     if given:
         assert set(wrong(facts, {})) == {f"/facts/{field}" for field in given}

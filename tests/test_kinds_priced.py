@@ -17,17 +17,18 @@ from tests.desk import DAY, FOUNDING, Desk, trust
 
 def context(**changes: Any) -> Context:
     """A context with nothing in it but the founding policy."""
-    return Context(**({"state": State(day=DAY), "policy": FOUNDING, "day": DAY, "late_days": 0} | changes))
+    given: dict[str, Any] = {"state": State(day=DAY), "policy": FOUNDING, "day": DAY, "late_days": 0} | changes
+    return Context(**given)
 
 
-def moves(kind: str, facts: dict[str, object], where: Context) -> list[Move]:
+def moves(kind: str, facts: dict[str, Any], where: Context) -> list[Move]:
     """What the lines of an event mean to do."""
-    told = read(KINDS[kind].facts, facts, seal=str)
+    told: Any = read(KINDS[kind].facts, facts, seal=str)
     lines = KINDS[kind].price(told, where)
     return [kinds.amounts(line.kind, line.factors, FOUNDING.rates) for line in lines]
 
 
-def fan(**changes: object) -> dict[str, object]:
+def fan(**changes: object) -> dict[str, Any]:
     """A reply by a fan."""
     return {"act": "reply", "engager": "fan"} | changes
 
@@ -141,7 +142,7 @@ def test_a_disclosed_pitch() -> None:
     Reliability 301 / 302 = 0.996688; mending 0.5 + 0.33 * 0.996688 = 0.828907: 19.8867 * 0.828907 = 16.484224.
     Clear disclosure gives back 0.15 * 19.8867 = 2.983005.
     """
-    facts: dict[str, object] = {"brand": "acme", "disclosure": "clear", "fit": "0.7", "followers": 50_000}
+    facts: dict[str, Any] = {"brand": "acme", "disclosure": "clear", "fit": "0.7", "followers": 50_000}
     drain, credit = moves("pitch", facts, context(state=RICH))
     assert drain == Move(
         -trust("19.8867"), mending_pitch=trust("16.484224"), drains=trust("19.8867"), pitches=1_000_000
@@ -165,7 +166,7 @@ def test_a_disclosed_pitch() -> None:
         ({"state": RICH._replace(pitches=90_000_000)}, {"fit": "0"}, "105"),
     ],
 )
-def test_what_a_pitch_drains(where: dict[str, Any], facts: dict[str, object], drain: str) -> None:
+def test_what_a_pitch_drains(where: dict[str, Any], facts: dict[str, Any], drain: str) -> None:
     """At least 1; 0.05 * (1.5 - fit) * size (0.7 to 1.6) * (1 + 0.25 * pitches) * 1.5 for a stranger; at most 0.35."""
     told = moves("pitch", {"brand": "acme", "disclosure": "vague"} | facts, context(**where))
     assert told[0].drains == trust(drain)
@@ -212,10 +213,10 @@ def test_a_breach(standing: str, severity: int, own: bool, loss: str) -> None:
 
 BROKEN = Breach(7, DAY, "harm", 3, trust("60"))
 LOSS = Past(7, "breach", DAY, Move(-trust("50"), -trust("10"), drains=trust("60")))
-ALL = dict.fromkeys(apology.PARTS, True)
+ALL: dict[str, Any] = dict.fromkeys(apology.PARTS, True)
 
 
-def sorry(facts: dict[str, object], **changes: Any) -> Move:
+def sorry(facts: dict[str, Any], **changes: Any) -> Move:
     """What an apology for a breach of 60 means to do."""
     return moves("apology", {"breach": "b"} | facts, context(**({"breach": BROKEN, "past": (LOSS,)} | changes)))[0]
 
@@ -239,7 +240,7 @@ def test_a_whole_apology_at_once() -> None:
         (ALL, {"repeats": 5}, "12.6"),
     ],
 )
-def test_what_an_apology_wins_back(facts: dict[str, object], changes: dict[str, Any], amount: str) -> None:
+def test_what_an_apology_wins_back(facts: dict[str, Any], changes: dict[str, Any], amount: str) -> None:
     """breach * 0.6 * parts * timeliness * acceptance, half for a repeat."""
     assert sorry(facts, **changes).credits == trust(amount)
 
