@@ -133,6 +133,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 _FIELDS: dict[type, dict[str, tuple[Field, bool]]] = {}
+_REQUIRED: dict[type, tuple[str, ...]] = {}
+_SHOWN: dict[type, tuple[tuple[str, Field | None], ...]] = {}
 
 
 def fields_of(facts: type) -> dict[str, tuple[Field, bool]]:
@@ -158,33 +160,54 @@ def read(facts: type[F], given: object, *, seal: Callable[[str], str]) -> F:
     errors: list[tuple[str, str]] = []
     values: dict[str, Any] = {}
     for name, value in given.items():
-        if name not in known:
-            errors.append((f"/facts/{name}", f"unknown field; known: {', '.join(known) or 'none'}"))
-            continue
         try:
             field = known[name][0]
             values[name] = field.read(value)
             if type(field) is Name and field.personal:
                 values[name] = seal(values[name])
+        except KeyError:
+            errors.append((_pointer(name), f"unknown field; known: {', '.join(known) or 'none'}"))
         except ValueError as reason:
-            errors.append((f"/facts/{name}", str(reason)))
-    errors += [(f"/facts/{name}", "is required") for name, (_, needed) in known.items() if needed and name not in given]
+            errors.append((_pointer(name), str(reason)))
+    errors += [(_pointer(name), "is required") for name in _required(facts) if name not in given]
     if errors:
         raise InvalidEvent(errors)
     return facts(**values)
 
 
+def _pointer(name: object) -> str:
+    return f"/facts/{str(name).replace('~', '~0').replace('/', '~1')}"
+
+
+def _required(facts: type) -> tuple[str, ...]:
+    if facts not in _REQUIRED:
+        _REQUIRED[facts] = tuple(name for name, (_, needed) in fields_of(facts).items() if needed)
+    return _REQUIRED[facts]
+
+
+def _shown(facts: type) -> tuple[tuple[str, Field | None], ...]:
+    """Each field's name, with the field where its value is written otherwise than it is kept."""
+    if facts not in _SHOWN:
+        _SHOWN[facts] = tuple(
+            (name, field if type(field) is Share else None) for name, (field, _) in fields_of(facts).items()
+        )
+    return _SHOWN[facts]
+
+
 def show(facts: object) -> dict[str, Any]:
     """Facts as JSON carries them: every field that is not None, defaults included."""
-    return {
-        name: field.show(getattr(facts, name))
-        for name, (field, _) in fields_of(type(facts)).items()
-        if getattr(facts, name) is not None
-    }
+    shown = {}
+    for name, field in _shown(type(facts)):
+        value = getattr(facts, name)
+        if value is not None:
+            shown[name] = value if field is None else field.show(value)
+    return shown
 
 
 def show_ppm(ppm: int) -> str:
     """A share as a decimal string: 700000 is "0.7"."""
+    if ppm == PPM:
+        return "1"
     sign, ppm = ("-", -ppm) if ppm < 0 else ("", ppm)
     whole, places = divmod(ppm, PPM)
     return f"{sign}{whole}.{places:06d}".rstrip("0").rstrip(".")
