@@ -1,0 +1,701 @@
+"""The audit: sound books verify, and each way of tampering with them is found and named."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+from sqlalchemy import CheckConstraint, Column, Table
+
+from ledger import audit, books, chain, checkpoints, creators, db, economy, kinds, posting, rules, settlement, tables
+from ledger.audit import Finding, Report
+from ledger.checkpoints import Checkpoint
+from ledger.db import Database, Row, Session
+from ledger.economy import State
+from ledger.policy import Schedule
+from ledger.replay import EntryRow, EventRow
+from tests.conftest import ENGINES, Postgres
+from tests.desk import DAY, METER, Counter, noon, tell, variant
+
+KEY = b"a signing key"
+FAR = "ffffffff-ffff-4fff-bfff-ffffffffffff"
+TABLES = tables.METADATA.tables
+GUARDED = ("entry", "event", "policy")
+REFRESHED = ("book", "tally", "tie", "breach")
+PLACES = ("first", "middle", "last")
+
+
+@dataclass(frozen=True)
+class Town:
+    """Books with a rich history, that of u1 the richest; `earlier` is what was kept of u1 before its last events."""
+
+    counter: Counter
+    schedule: Schedule
+    checkpoint: Checkpoint
+    u1: str
+    earlier: dict[str, list[Row]]
+
+    def report(self, session: Session, *, checkpoint: Checkpoint | None = None, **options: Any) -> Report:
+        """What the audit says."""
+        return audit.verify(session, schedule=self.schedule, checkpoint=checkpoint, **options)
+
+    def found(self, session: Session, *, checkpoint: Checkpoint | None = None) -> tuple[str, str, int]:
+        """Where the audit says that the first thing wrong is."""
+        finding = self.finding(session, checkpoint=checkpoint)
+        return finding.creator_id, finding.meter, finding.seq
+
+    def finding(self, session: Session, *, checkpoint: Checkpoint | None = None) -> Finding:
+        """What the audit says is the first thing wrong."""
+        report = self.report(session, checkpoint=checkpoint)
+        assert (report.ok, report.first_bad is None) == (False, False)
+        assert report.first_bad is not None
+        return report.first_bad
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """The town's books, written once on each engine; tests tamper within a transaction that is rolled back."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        url = f"sqlite:///{copyfile(template, tmp_path_factory.mktemp('town') / 'ledger.sqlite3')}"
+        yield from opened(url)
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        name = server.create(template=request.getfixturevalue("postgres_template"))
+        yield from opened(server.url(name))
+        server.drop(name)
+
+
+def opened(url: str) -> Iterator[Town]:
+    """A town in an empty database."""
+    database = Database(url)
+    yield settle_town(Counter(database, names=("u1", "u2", "u3", "u4")))
+    database.dispose()
+
+
+def settle_town(counter: Counter) -> Town:
+    """Tell the town's history."""
+    second = variant(("decay.fresh_half_life", "60"), ("tie.half_life", "20"), name="second")
+    counter.database.write(lambda session: rules.install(session, second, effective_day=DAY + 20, now_us=2))
+    with counter.database.reading() as session:
+        counter.schedule = rules.schedule(session)
+    both = [creators.AccountOf("tiktok", "u5"), creators.AccountOf("youtube", "u5")]
+    counter.database.write(
+        lambda session: creators.enrol(
+            session, display_name="u5", accounts=both, consent_at_us=1, enrolled_by="acme", now_us=1
+        )
+    )
+    first_weeks(counter)
+    others(counter)
+    under_the_second_policy(counter)
+    earlier = {name: kept_of(counter, name) for name in (*REFRESHED, "event")}
+    counter.one("engagement", ref="late", day=41, happened=38, act="share", engager="f1")
+    counter.one("pitch", ref="last", day=41, brand="nike", disclosure="vague")
+    with counter.database.reading() as session:
+        made = checkpoints.make(session, now_us=noon(42), key=KEY)
+    return Town(counter, counter.schedule, made, counter.ids["u1"], earlier)
+
+
+def kept_of(counter: Counter, name: str) -> list[Row]:
+    """The rows of a table that are u1's."""
+    return counter.rows(f"SELECT * FROM {name} WHERE creator_id = ?", counter.ids["u1"])
+
+
+def first_weeks(counter: Counter) -> None:
+    """Every kind of event, late ones and refused ones, for u1."""
+    fans = [
+        tell("engagement", ref=f"e{n}", at_us=noon(0) + n, act="reply", engager=f"f{n % 4}", strength="0.75")
+        for n in range(9)
+    ]
+    counter.post(*fans, now_us=noon(0) + 100)
+    counter.one("post", ref="o1", day=1)
+    counter.one("pitch", ref="p1", day=1, brand="nike", disclosure="clear", fit="0.7")
+    counter.one("transparency", ref="t1", day=2)
+    counter.one("transparency", ref="t2", day=3)
+    counter.one("undisclosed_pitch", ref="x1", day=3, happened=2, brand="nike")
+    counter.one("breach", ref="b1", day=3, severity=2, category="harm")
+    counter.one("breach", ref="b2", day=4, happened=3, severity=1, self_reported=True)
+    counter.one("engagement", ref="e9", day=4, happened=1, act="share", engager="f1")
+    counter.one("evasion", ref="v1", day=5, breach="x1")
+    counter.one("apology", ref="a1", day=6, happened=5, breach="b1", responsibility=True, regret=True, positive=9)
+    counter.one("apology", ref="a2", day=6, breach="b1", repair=True)  # refused: owned already
+    counter.one("cleared", ref="c1", day=7, breach="x1")
+    counter.one("reversal", ref="r1", day=7, event="p1")
+    counter.one("reversal", ref="r2", day=7, event="nothing")  # refused: no such event
+    counter.one("breach", ref="b3", day=8, severity=3, category="harm")
+    counter.one("apology", ref="a3", day=8, breach="b3", responsibility=True, explanation=True)
+    counter.one("reversal", ref="r3", day=9, event="a3", why="fraud")
+    counter.one("apology", ref="a4", day=9, breach="b3", responsibility=True, repair=True)
+    counter.one("cleared", ref="c3", day=9, breach="b3")
+    counter.one("reversal", ref="r4", day=9, event="b2", why="dispute")
+    counter.one("reversal", ref="r5", day=9, event="t1")
+
+
+def others(counter: Counter) -> None:
+    """A book filled in from the past and then live, one that is still open, one for each of two networks."""
+    past = [
+        tell(kind, ref=f"{who} {day}", at_us=noon(day), creator=f"youtube:{who}", **facts)
+        for who in ("u2", "u3")
+        for day, kind, facts in (
+            (0, "engagement", {"act": "reply", "engager": "f1"}),
+            (2, "breach", {"severity": 1}),
+            (5, "engagement", {"act": "like", "engager": "f1"}),
+        )
+    ]
+    counter.post(*past, now_us=noon(12), backfill=True)
+    counter.post(tell("post", ref="live", at_us=noon(13), creator="youtube:u2"), now_us=noon(13))
+    again = tell("post", ref="too late", at_us=noon(13), creator="youtube:u2")
+    counter.post(again, now_us=noon(13), backfill=True)  # refused: the book is live
+    for meter in ("network:youtube", "network:tiktok"):
+        event = tell("engagement", ref=meter, at_us=noon(13), creator="tiktok:u5", meter=meter, act="like", engager="g")
+        counter.post(event, now_us=noon(13))
+    run_settlement(counter, 15)
+
+
+def under_the_second_policy(counter: Counter) -> None:
+    """Another policy takes effect: what was written under the first keeps its rules until then."""
+    run_settlement(counter, 25)
+    counter.one("engagement", ref="e10", day=27, act="like", engager="f2")
+    counter.one("undisclosed_pitch", ref="x2", day=28, brand="nike", followers=90_000)
+    counter.one("apology", ref="a5", day=31, breach="x2", responsibility=True)
+    counter.one("engagement", ref="e11", day=31, act="follow", engager="f3", reciprocal=True)
+    counter.one("engagement", ref="e12", day=31, act="follow", engager="f4", incentive="giveaway")
+    counter.one("breach", ref="b4", day=33, severity=1)
+    counter.one("evasion", ref="v4", day=34, breach="b4")
+    counter.one("reversal", ref="r6", day=36, event="b4")
+    run_settlement(counter, 40)
+
+
+def run_settlement(counter: Counter, day: int) -> None:
+    """The nightly job."""
+    settlement.settle(
+        counter.database, through_day=DAY + day, clock=lambda: noon(day), schedule=counter.schedule, limit=2
+    )
+
+
+# Tampering
+
+
+@contextmanager
+def tampering(town: Town) -> Iterator[Session]:
+    """A transaction without the database's own guards; it is rolled back in the end."""
+    with town.counter.database.transaction() as session:
+        if db.is_sqlite(session):
+            db.execute(session, "PRAGMA ignore_check_constraints = ON")
+            for (name,) in db.fetch(session, "SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+                db.execute(session, f"DROP TRIGGER {name}")
+        else:
+            for name in GUARDED:
+                db.execute(session, f"ALTER TABLE {name} DISABLE TRIGGER USER")
+            for name in ("entry", "book"):
+                for check in checks_of(TABLES[name]):
+                    db.execute(session, f"ALTER TABLE {name} DROP CONSTRAINT {check}")
+        yield session
+        session.rollback()
+
+
+def checks_of(table: Table) -> list[str]:
+    """The names of a table's CHECKs."""
+    return [str(check.name) for check in table.constraints if isinstance(check, CheckConstraint)]
+
+
+def columns(name: str, *without: str) -> list[Any]:
+    """Every column of a table as a test's parameter, so that a new one is covered by itself."""
+    return [pytest.param(column, id=column.name) for column in TABLES[name].columns if column.name not in without]
+
+
+def another(column: Column[Any], value: Any) -> Any:
+    """A value that differs as little as may be."""
+    if column.name.endswith("_id"):
+        return FAR
+    if isinstance(value, bool) or column.name in {"undisclosed", "owned", "evaded", "cleared", "live"}:
+        return not value
+    if column.name == "seq":
+        return value + 1000
+    if isinstance(value, str):
+        return value + " " if value.endswith("}") else value[:-1] + "x"
+    if isinstance(value, bytes):
+        return bytes([value[0] ^ 1]) + value[1:] if value else b"\x01"
+    return 1 if value is None else value + 1
+
+
+def alter(session: Session, table: str, where: str, params: Sequence[object], column: Column[Any]) -> None:
+    """Change one column of one row."""
+    ((value,),) = db.fetch(session, f"SELECT {column.name} FROM {table} WHERE {where}", params)
+    change = f"UPDATE {table} SET {column.name} = ? WHERE {where}"
+    assert db.execute(session, change, (another(column, value), *params)) == 1
+
+
+def entries_of(session: Session, town: Town) -> list[EntryRow]:
+    """u1's entries in order."""
+    sql = f"SELECT {books.ENTRY_COLUMNS} FROM entry e WHERE creator_id = ? ORDER BY seq"
+    return [EntryRow._make(row) for row in db.fetch(session, sql, (town.u1,))]
+
+
+def the_entry(session: Session, town: Town, place: str) -> EntryRow:
+    """The first, the last, or one in the middle, with an event and another entry that it is about."""
+    rows = entries_of(session, town)
+    middle = next(row for row in rows if row.kind == "apology")
+    return {"first": rows[0], "middle": middle, "last": rows[-1]}[place]
+
+
+def event_of(session: Session, entry: EntryRow) -> EventRow:
+    """The event that made an entry."""
+    sql = "SELECT * FROM event WHERE creator_id = ? AND event_id = ?"
+    return EventRow._make(db.fetch(session, sql, (entry.creator_id, entry.event_id))[0])
+
+
+def remove(session: Session, table: str, where: str, *params: object) -> None:
+    """Delete rows."""
+    assert db.execute(session, f"DELETE FROM {table} WHERE {where}", params) > 0
+
+
+OF_ENTRY = "creator_id = ? AND meter = ? AND seq = ?"
+OF_EVENT = "creator_id = ? AND event_id = ?"
+OF_BOOK = "creator_id = ? AND meter = ?"
+
+
+# Sound books
+
+
+def test_sound_books_verify(town: Town) -> None:
+    """A history of every kind, with refusals, late and backfilled events and two policies, is found sound."""
+    counted = [town.counter.rows(f"SELECT count(*) FROM {name}")[0][0] for name in ("book", "entry", "event")]
+    with town.counter.database.snapshot() as session:
+        report = town.report(session, checkpoint=town.checkpoint)
+    assert report == Report(True, None, *counted)
+
+
+def test_the_history_holds_every_kind(town: Town) -> None:
+    """What the other tests tamper with has every kind of entry, and refused events."""
+    kept = {kind for (kind,) in town.counter.rows("SELECT DISTINCT kind FROM entry")}
+    refused = town.counter.rows("SELECT count(*) FROM event WHERE outcome LIKE ?", '{"code"%')
+    assert (kept, refused[0][0]) == ({*kinds.LINES, "settlement"}, 3)
+
+
+def test_books_of_any_number_are_read_a_piece_at_a_time(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The audit says the same when it may hold only three books, five entries or two rows at once."""
+    for name, size in (("BOOKS", 3), ("SPAN", 5), ("PAGE", 2)):
+        monkeypatch.setattr(audit, name, size)
+    seen: list[int] = []
+    with tampering(town) as session:
+        sound = town.report(session, checkpoint=town.checkpoint, progress=seen.append)
+        remove(session, "entry", OF_ENTRY, town.u1, METER, 7)
+        broken = town.found(session)
+    assert (sound.ok, sum(seen), max(seen), broken) == (True, sound.entries, 2, (town.u1, METER, 7))
+
+
+def test_rows_are_read_in_the_order_of_the_tables() -> None:
+    """The audit's names for columns are those of the tables."""
+    assert EntryRow._fields == tuple(TABLES["entry"].columns.keys())
+    assert EventRow._fields == tuple(TABLES["event"].columns.keys())
+
+
+# Entries
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("column", columns("entry"))
+def test_no_column_of_an_entry_can_be_altered(town: Town, column: Column[Any], place: str) -> None:
+    """Any column of an entry altered is found at that entry."""
+    with tampering(town) as session:
+        seq = the_entry(session, town, place).seq
+        alter(session, "entry", OF_ENTRY, (town.u1, METER, seq), column)
+        assert town.found(session) == (town.u1, METER, seq)
+
+
+def test_nothing_is_not_zero(town: Town) -> None:
+    """An entry about nothing is not one about entry 0, though both hash alike."""
+    with tampering(town) as session:
+        db.execute(session, f"UPDATE entry SET about = 0 WHERE {OF_ENTRY}", (town.u1, METER, 1))
+        assert town.found(session) == (town.u1, METER, 1)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_entry_can_be_deleted(town: Town, place: str) -> None:
+    """A deleted entry is named by its number."""
+    with tampering(town) as session:
+        seq = the_entry(session, town, place).seq
+        remove(session, "entry", OF_ENTRY, town.u1, METER, seq)
+        assert town.found(session) == (town.u1, METER, seq)
+
+
+def test_no_two_entries_can_be_swapped(town: Town) -> None:
+    """Of two entries that changed places the first is named."""
+    with tampering(town) as session:
+        for old, new in ((3, -1), (5, 3), (-1, 5)):
+            change = f"UPDATE entry SET seq = ? WHERE {OF_ENTRY}"
+            assert db.execute(session, change, (new, town.u1, METER, old)) == 1
+        assert town.found(session) == (town.u1, METER, 3)
+
+
+@pytest.mark.parametrize("kind", [*kinds.LINES, "settlement"])
+def test_an_amount_is_what_its_factors_give(town: Town, kind: str) -> None:
+    """A forged amount is found though every balance and hash after it, its event and the book were made to fit."""
+    with tampering(town) as session:
+        entry = next(row for row in entries_of(session, town) if row.kind == kind)
+        forge(session, town, entry, lambda row: shifted(row, 1_000_000))
+        finding = town.finding(session)
+    assert (finding.creator_id, finding.meter, finding.seq) == (town.u1, METER, entry.seq)
+    assert "give" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("engagement", "late_days"),
+        ("engagement", "repeat"),
+        ("engagement", "known_before"),
+        ("pitch", "standing"),
+        ("breach", "standing"),
+        ("evasion", "breach"),
+        ("apology", "breach"),
+        ("reversal", "fresh"),
+        ("reversal", "credits"),
+        ("cleared", "fresh"),
+        ("cleared", "drains"),
+        ("settlement", "from_day"),
+        ("settlement", "to_day"),
+    ],
+)
+def test_factors_are_what_came_before(town: Town, kind: str, name: str) -> None:
+    """A forged factor is found though the amount, the balances and all hashes were made to fit it."""
+    with tampering(town) as session:
+        met = [row for row in entries_of(session, town) if row.kind == kind and f'"{name}"' in row.factors]
+        entry = met[-1]
+        forge(session, town, entry, lambda row: refactored(town, session, row, name))
+        finding = town.finding(session)
+    assert (finding.creator_id, finding.meter, finding.seq) == (town.u1, METER, entry.seq)
+
+
+@pytest.mark.parametrize("name", ["recorded_at_us", "settled_through", "policy_version"])
+def test_time_and_policy_of_an_entry_are_those_of_its_event(town: Town, name: str) -> None:
+    """A later time, a later day or another policy is found though all hashes were made to fit it."""
+    with tampering(town) as session:
+        entry = next(row for row in entries_of(session, town) if row.kind == "transparency" and row.about is None)
+        later = {
+            "recorded_at_us": entry._replace(recorded_at_us=entry.recorded_at_us + 1),
+            "settled_through": entry._replace(settled_through=entry.settled_through + 1),
+            "policy_version": entry._replace(policy_version=town.schedule.items[1][1].version),
+        }
+        forge(session, town, entry, lambda _: later[name])
+        assert town.found(session) == (town.u1, METER, entry.seq)
+
+
+def test_nothing_is_reversed_twice(town: Town) -> None:
+    """A reversal of what was reversed before is found though it is complete in itself."""
+    with tampering(town) as session:
+        db.execute(session, "DROP INDEX uq_entry_reversed_once")
+        rows = [row for row in entries_of(session, town) if row.kind == "reversal"]
+        forge(session, town, rows[-1], lambda row: row._replace(about=rows[0].about))
+        finding = town.finding(session)
+    assert (finding.seq, "reversed before" in finding.what) == (rows[-1].seq, True)
+
+
+# Events
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("column", columns("event"))
+def test_no_column_of_an_event_can_be_altered(town: Town, column: Column[Any], place: str) -> None:
+    """Any column of an event altered is found at the first entry it made."""
+    with tampering(town) as session:
+        event = event_of(session, the_entry(session, town, place))
+        first = orjson.loads(event.outcome)["entries"][0][1]
+        alter(session, "event", OF_EVENT, (event.creator_id, event.event_id), column)
+        assert town.found(session) == (town.u1, METER, first)
+
+
+@pytest.mark.parametrize("column", columns("event"))
+def test_no_column_of_a_refused_event_can_be_altered(town: Town, column: Column[Any]) -> None:
+    """Any column of a refused event altered is found, and the event named."""
+    with tampering(town) as session:
+        sql = "SELECT creator_id, event_id FROM event WHERE outcome LIKE ?"
+        creator_id, event_id = db.fetch(session, sql, ('{"code"%',))[0]
+        alter(session, "event", OF_EVENT, (creator_id, event_id), column)
+        finding = town.finding(session)
+    named = FAR if column.name == "event_id" else event_id
+    assert (finding.seq, f"the refused event {named}" in finding.what) == (0, True)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_event_of_an_entry_can_be_deleted(town: Town, place: str) -> None:
+    """An entry whose event is gone is named."""
+    with tampering(town) as session:
+        event = event_of(session, the_entry(session, town, place))
+        first = orjson.loads(event.outcome)["entries"][0][1]
+        remove(session, "event", OF_EVENT, event.creator_id, event.event_id)
+        assert town.found(session) == (town.u1, METER, first)
+
+
+@pytest.mark.parametrize("seq", [1, 1000])
+def test_no_event_can_claim_an_entry_that_it_did_not_make(town: Town, seq: int) -> None:
+    """An orphan event is found though its hash is right, whether or not the entry it names is there."""
+    with tampering(town) as session:
+        event = event_of(session, the_entry(session, town, "first"))
+        outcome = orjson.dumps({"entries": [[METER, seq, "engagement", 1, 1]]}).decode()
+        orphan = event._replace(event_id=FAR, external_ref="orphan", outcome=outcome)
+        orphan = orphan._replace(hash=chain.event_hash(orphan))
+        db.insert(session, TABLES["event"], [orphan])
+        assert town.found(session) == (town.u1, METER, seq)
+
+
+# Books and what they remember
+
+
+@pytest.mark.parametrize("column", columns("book", "version"))
+def test_no_column_of_a_book_can_be_altered(town: Town, column: Column[Any]) -> None:
+    """Any column of a book altered is found in that book."""
+    with tampering(town) as session:
+        last = the_entry(session, town, "last").seq
+        alter(session, "book", OF_BOOK, (town.u1, METER), column)
+        seq = {"creator_id": 1, "meter": 1, "seq": last + 1}.get(column.name, last)
+        assert town.found(session) == (town.u1, METER, seq)
+
+
+def test_a_book_cannot_say_that_it_has_fewer_entries(town: Town) -> None:
+    """Entries past a book's end are named."""
+    with tampering(town) as session:
+        db.execute(session, f"UPDATE book SET seq = 9 WHERE {OF_BOOK}", (town.u1, METER))
+        assert town.found(session) == (town.u1, METER, 10)
+
+
+def test_a_books_version_proves_nothing(town: Town) -> None:
+    """The version only counts locks: no entry speaks of it, and the audit leaves it alone."""
+    with tampering(town) as session:
+        db.execute(session, "UPDATE book SET version = version + 1")
+        assert town.report(session).ok
+
+
+def test_no_book_can_be_deleted(town: Town) -> None:
+    """Entries without a book are named from the first."""
+    with tampering(town) as session:
+        remove(session, "book", OF_BOOK, town.u1, METER)
+        assert town.found(session) == (town.u1, METER, 1)
+
+
+def test_a_book_cannot_lose_all_its_entries(town: Town) -> None:
+    """A book that says it has entries has its first named as missing."""
+    u2 = town.counter.ids["u2"]
+    with tampering(town) as session:
+        remove(session, "entry", OF_BOOK, u2, METER)
+        assert town.found(session) == (u2, METER, 1)
+
+
+@pytest.mark.parametrize("table", ["tally", "breach"])
+def test_no_memory_can_be_deleted(town: Town, table: str) -> None:
+    """A tally or breach that is gone is found in its book."""
+    with tampering(town) as session:
+        remove(session, table, OF_BOOK, town.u1, METER)
+        assert town.found(session)[:2] == (town.u1, METER)
+
+
+@pytest.mark.parametrize("column", columns("tally"))
+def test_no_column_of_a_tally_can_be_altered(town: Town, column: Column[Any]) -> None:
+    """Any column of a tally altered is found in its book."""
+    with tampering(town) as session:
+        ((day,),) = db.fetch(session, f"SELECT max(day) FROM tally WHERE {OF_BOOK}", (town.u1, METER))
+        alter(session, "tally", f"{OF_BOOK} AND day = ?", (town.u1, METER, day), column)
+        assert town.found(session)[:2] == (town.u1, METER)
+
+
+@pytest.mark.parametrize("column", columns("breach"))
+def test_no_column_of_a_breach_can_be_altered(town: Town, column: Column[Any]) -> None:
+    """Any column of a breach altered is found at the entry that charged it."""
+    with tampering(town) as session:
+        ((seq,),) = db.fetch(session, f"SELECT max(seq) FROM breach WHERE {OF_BOOK}", (town.u1, METER))
+        alter(session, "breach", OF_ENTRY, (town.u1, METER, seq), column)
+        assert town.found(session) == (town.u1, METER, seq)
+
+
+@pytest.mark.parametrize("column", columns("tie", "creator_id", "meter"))
+def test_no_column_of_a_tie_can_be_altered(town: Town, column: Column[Any]) -> None:
+    """Any column of a tie altered is found in its book."""
+    with tampering(town) as session:
+        ((engager,),) = db.fetch(session, f"SELECT min(engager) FROM tie WHERE {OF_BOOK}", (town.u1, METER))
+        alter(session, "tie", f"{OF_BOOK} AND engager = ?", (town.u1, METER, engager), column)
+        assert town.found(session)[:2] == (town.u1, METER)
+
+
+@pytest.mark.parametrize("table", ["tally", "tie", "breach"])
+def test_no_memory_is_of_a_book_that_is_not_there(town: Town, table: str) -> None:
+    """A tally, tie or breach moved to a creator who does not exist is found."""
+    with tampering(town) as session:
+        db.execute(session, f"UPDATE {table} SET creator_id = ? WHERE {OF_BOOK}", (FAR, town.u1, METER))
+        db.execute(session, f"UPDATE {table} SET meter = ? WHERE creator_id = ?", ("network:none", FAR))
+        finding = town.finding(session)
+    assert finding.creator_id in (town.u1, FAR)
+
+
+def test_an_engager_may_be_forgotten(town: Town) -> None:
+    """Ties expire, so that a tie which is gone is nothing wrong."""
+    with tampering(town) as session:
+        remove(session, "tie", OF_BOOK, town.u1, METER)
+        assert town.report(session).ok
+
+
+# Policies
+
+
+def test_a_policy_is_named_by_its_content(town: Town) -> None:
+    """A policy with another value under the old name is found."""
+    founding = town.schedule.items[0][1]
+    text = founding.text.replace('value = "90"', 'value = "91"', 1)
+    with tampering(town) as session:
+        db.execute(session, "UPDATE policy SET text = ? WHERE version = ?", (text, founding.version))
+        assert founding.version in town.finding(session).what
+
+
+def test_a_policy_takes_effect_when_it_was_to(town: Town) -> None:
+    """A policy moved to another day is found at the first entry which that day made other."""
+    second = town.schedule.items[1][1]
+    with tampering(town) as session:
+        db.execute(
+            session, "UPDATE policy SET effective_day = effective_day + 100 WHERE version = ?", (second.version,)
+        )
+        seqs = [row.seq for row in entries_of(session, town) if row.policy_version == second.version]
+        moved = replace(town, schedule=rules.schedule(session))
+        assert moved.found(session) == (town.u1, METER, seqs[0])
+
+
+# What only a checkpoint can show
+
+
+def test_a_tail_cannot_be_cut_off(town: Town) -> None:
+    """Where the book's row was left as it was, the first entry that is missing is named without a checkpoint."""
+    with tampering(town) as session:
+        last = the_entry(session, town, "last").seq
+        remove(session, "entry", f"{OF_BOOK} AND seq > ?", town.u1, METER, last - 2)
+        assert town.found(session) == (town.u1, METER, last - 1)
+
+
+def test_a_checkpoint_shows_a_tail_cut_off_without_a_trace(town: Town) -> None:
+    """Where everything was put back to what it was before, only the checkpoint shows that entries are gone."""
+    with tampering(town) as session:
+        seq = turn_back(session, town)
+        assert town.report(session).ok
+        assert town.found(session, checkpoint=town.checkpoint) == (town.u1, METER, seq + 1)
+
+
+def test_a_checkpoint_shows_history_written_anew(town: Town) -> None:
+    """Another past, sound in itself and longer, is found at the entry that the checkpoint saw last."""
+    with tampering(town) as session:
+        turn_back(session, town)
+        kinder = [tell("engagement", ref=f"new {n}", at_us=noon(41), act="reply", engager=f"n{n}") for n in range(9)]
+        posting.post(session, events=kinder, clock=lambda: noon(41), schedule=town.schedule)
+        leaf = next(leaf for leaf in town.checkpoint.leaves if leaf[:2] == (town.u1, METER))
+        assert town.report(session).ok
+        assert town.found(session, checkpoint=town.checkpoint) == (town.u1, METER, leaf.seq)
+
+
+def test_a_checkpoint_shows_a_book_that_is_gone(town: Town) -> None:
+    """A book removed with all that speaks of it is named by the checkpoint."""
+    u2 = town.counter.ids["u2"]
+    with tampering(town) as session:
+        for name in ("entry", "event", *REFRESHED):
+            remove(session, name, "creator_id = ?", u2)
+        leaf = next(leaf for leaf in town.checkpoint.leaves if leaf.creator_id == u2)
+        assert town.report(session).ok
+        assert town.found(session, checkpoint=town.checkpoint) == (u2, METER, leaf.seq)
+
+
+def test_what_came_after_a_checkpoint_is_nothing_wrong(town: Town) -> None:
+    """Books go on after a checkpoint, and still agree with it."""
+    with tampering(town) as session:
+        more = tell("engagement", ref="more", at_us=noon(43), act="reply", engager="f1")
+        posting.post(session, events=[more], clock=lambda: noon(43), schedule=town.schedule)
+        assert town.report(session, checkpoint=town.checkpoint).ok
+
+
+def turn_back(session: Session, town: Town) -> int:
+    """Put everything of u1 back to what it was before its last events; returns the last entry left."""
+    seq = town.earlier["book"][0][3]
+    events = {row[1] for row in town.earlier["event"]}
+    remove(session, "entry", f"{OF_BOOK} AND seq > ?", town.u1, METER, seq)
+    for (event_id,) in db.fetch(session, "SELECT event_id FROM event WHERE creator_id = ?", (town.u1,)):
+        if event_id not in events:
+            remove(session, "event", OF_EVENT, town.u1, event_id)
+    for name in REFRESHED:
+        remove(session, name, "creator_id = ?", town.u1)
+        db.insert(session, TABLES[name], town.earlier[name])
+    return int(seq)
+
+
+# Append only
+
+
+@pytest.mark.parametrize("table", GUARDED)
+@pytest.mark.parametrize("change", ["UPDATE {table} SET {column} = {column}", "DELETE FROM {table}"])
+def test_what_happened_is_never_changed_or_removed(town: Town, table: str, change: str) -> None:
+    """The database refuses to change or delete events, entries and policies."""
+    column = next(iter(TABLES[table].columns)).name
+    with (
+        town.counter.database.transaction() as session,
+        pytest.raises((sqlite3.IntegrityError, psycopg.errors.RaiseException), match=f"{table} is append-only"),
+    ):
+        db.execute(session, change.format(table=table, column=column))
+
+
+# Forgery
+
+
+def forge(session: Session, town: Town, entry: EntryRow, change: Callable[[EntryRow], EntryRow]) -> None:
+    """Change an entry, and make its event, the hashes of everything after it and the book fit."""
+    forged = change(entry)
+    put(session, forged)
+    if forged.event_id is not None:
+        forge_event(session, forged)
+    head = chain.GENESIS
+    for row in entries_of(session, town):
+        linked = row._replace(prev_hash=head)
+        head = chain.entry_hash(linked)
+        put(session, linked._replace(hash=head))
+    db.execute(session, f"UPDATE book SET head = ? WHERE {OF_BOOK}", (head, town.u1, METER))
+
+
+def forge_event(session: Session, entry: EntryRow) -> None:
+    """Make an entry's event say what the entry says now, and its entries name the event's new hash."""
+    event = event_of(session, entry)
+    outcome = orjson.loads(event.outcome)
+    for line in outcome["entries"]:
+        if line[1] == entry.seq:
+            line[2:] = [entry.kind, -entry.world, entry.fresh_after + entry.bedrock_after]
+    event = event._replace(outcome=orjson.dumps(outcome).decode())
+    event = event._replace(hash=chain.event_hash(event))
+    db.execute(
+        session, f"UPDATE event SET outcome = ?, hash = ? WHERE {OF_EVENT}", (event.outcome, event.hash, *event[:2])
+    )
+    db.execute(session, f"UPDATE entry SET event_hash = ? WHERE {OF_EVENT}", (event.hash, *event[:2]))
+
+
+def put(session: Session, row: EntryRow) -> None:
+    """Write an entry over what it was."""
+    names = EntryRow._fields[3:]
+    sets = ", ".join(f"{name} = ?" for name in names)
+    db.execute(session, f"UPDATE entry SET {sets} WHERE {OF_ENTRY}", (*row[3:], *row[:3]))
+
+
+def shifted(row: EntryRow, amount: int) -> EntryRow:
+    """An entry that gives more than it should."""
+    return row._replace(fresh=row.fresh + amount, world=row.world - amount, fresh_after=row.fresh_after + amount)
+
+
+def refactored(town: Town, session: Session, row: EntryRow, name: str) -> EntryRow:
+    """An entry with another factor, and the amounts and balances that this factor gives."""
+    factors = orjson.loads(row.factors)
+    factors[name] += 1 if name in ("late_days", "from_day", "to_day") else 100_000
+    row = row._replace(factors=orjson.dumps(factors, option=orjson.OPT_SORT_KEYS).decode())
+    if row.kind == "settlement":
+        return row
+    before = next(each for each in entries_of(session, town) if each.seq == row.seq - 1)
+    state = State(*before[14:23])._replace(day=row.settled_through)
+    move = kinds.amounts(row.kind, factors, town.schedule.named(row.policy_version).rates)
+    pools = economy.land(state, move)
+    after = economy.advance(state, pools, move)
+    return EntryRow._make((*row[:9], *pools, pools.world, *after, *row[23:]))
