@@ -118,7 +118,7 @@ def _checkpoint(desk: Desk) -> Result:
     with desk.database.snapshot() as session:
         made = checkpoints.make(session, now_us=desk.clock(), key=key)
     path = checkpoints.write(made, desk.settings.checkpoint_dir)
-    return Result(True, path.name, 1)
+    return Result(True, path.name, made.books)
 
 
 def _verify(desk: Desk) -> Result:

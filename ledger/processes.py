@@ -30,30 +30,37 @@ def server(*, bind: str, workers: int | None) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Child:
-    """A process of ours. `restart` where it is to be started again when it ends by itself."""
+    """A process of ours."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
-    restart: bool = False
     pause_s: float = 1.0
     due_s: float = 0.0
     process: subprocess.Popen[bytes] | None = field(default=None)
 
     def start(self) -> None:
-        """Start it; the system asks it to end when we are gone, even by kill -9."""
-        environment, first = dict(self.environment), _end_with(os.getpid())
-        # preexec_fn is safe here: this process has no second thread.
-        self.process = subprocess.Popen(self.command, env=environment, preexec_fn=first)  # noqa: S603, PLW1509
+        """Start it; the system asks it to end when we are gone, even by kill -9.
+
+        Ctrl-C reaches us alone: its process group is its own. We have no thread that preexec_fn could upset.
+        """
+        self.process = subprocess.Popen(  # noqa: S603
+            self.command,
+            env=dict(self.environment),
+            preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509
+            process_group=0,
+        )
 
     def ended(self) -> int | None:
-        """Its exit code, None while it runs."""
+        """Its exit code, None while it runs, 0 before it was started."""
         return self.process.poll() if self.process else 0
 
     def keep(self, now_s: float) -> None:
-        """Start it again where it ended, after a pause that doubles each time."""
-        if self.ended() is None or not self.restart:
+        """Start it, and start it again where it ended, after a pause that doubles each time."""
+        if self.process is None:
+            self.start()
+        elif self.ended() is None:
             return
-        if not self.due_s:
+        elif not self.due_s:
             self.due_s, self.pause_s = now_s + self.pause_s, min(self.pause_s * 2, LONGEST_PAUSE_S)
         elif now_s >= self.due_s:
             self.due_s = 0.0
@@ -99,20 +106,20 @@ class Service:
         """Have it end soon; fits a signal handler."""
         self.stopping = True
 
-    def run(self, *, when_up: Callable[[], bool] = lambda: True) -> int:
+    def run(self, *, is_up: Callable[[], bool], when_up: Callable[[], object] = lambda: None) -> int:
         """Run until SIGTERM, SIGINT or the server's own end. Returns 0 when asked to end, else the server's code.
 
-        `when_up` is called again and again until it answers True.
+        What runs beside the server is started, and `when_up` called, once `is_up` says that the server answers.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
-        everything, announced = (self.main, *self.beside), False
+        everything, up = (self.main, *self.beside), False
         try:
-            for child in everything:
-                child.start()
+            self.main.start()
             while not self.stopping and self.main.ended() is None:
-                announced = announced or when_up()
-                for child in self.beside:
+                if not up and (up := is_up()):
+                    when_up()
+                for child in self.beside if up else ():
                     child.keep(time.monotonic())
                 time.sleep(TICK_S)
         finally:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import click
 
@@ -40,7 +41,8 @@ def serve(terminal: Terminal, bind: str, workers: int | None, with_jobs: bool) -
         current.key(name)
     with terminal.database(current) as database:
         schedule_of(database)
-    raise SystemExit(_service(host, port, workers=workers, with_jobs=with_jobs).run())
+    service = _service(host, port, workers=workers, with_jobs=with_jobs)
+    raise SystemExit(service.run(is_up=partial(processes.answers, host, port)))
 
 
 def _address(bind: str) -> tuple[str, int]:
@@ -58,7 +60,7 @@ def _service(
     surroundings = environment or dict(os.environ)
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     main = Child(processes.server(bind=bind, workers=workers), surroundings)
-    beside = [Child(processes.SCHEDULER, surroundings, restart=True)] if with_jobs else []
+    beside = [Child(processes.SCHEDULER, surroundings)] if with_jobs else []
     return Service(main, beside)
 
 
@@ -101,8 +103,8 @@ def demo(terminal: Terminal, port: int, serving: bool) -> None:
         key = _demo_key(terminal, database, current)
     if service is None:
         return
-    code = service.run(when_up=_announcer(port, _guide(url, key)))
-    raise SystemExit(code)
+    up = partial(processes.answers, LOOPBACK, port)
+    raise SystemExit(service.run(is_up=up, when_up=partial(click.echo, _guide(url, key))))
 
 
 def _plant(terminal: Terminal, database: Database, *, pepper: bytes) -> None:
@@ -144,18 +146,9 @@ def _demo_key(terminal: Terminal, database: Database, current: Settings) -> str:
     return secret
 
 
-def _announcer(port: int, text: str) -> Callable[[], bool]:
-    def announce() -> bool:
-        if not processes.answers(LOOPBACK, port):
-            return False
-        click.echo(text)
-        return True
-
-    return announce
-
-
 def _guide(url: str, key: str) -> str:
-    pages = [f"  {url}/c/{one.handle:<16} {one.name}" for one in story.STORIES if one.visibility == "public"]
+    told = [(f"/c/{one.handle}", one.name) for one in story.STORIES if one.visibility == "public"]
+    pages = [f"  {url + path:<46} {name}" for path, name in (*told, ("/docs", "the API"))]
     post = (
         '{"creator": "video:mara-bakes", "external_ref": "first-of-mine", "kind": "engagement",'
         ' "occurred_at": "\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'", "facts": {"act": "reply", "engager": "me"}}'
@@ -165,7 +158,6 @@ def _guide(url: str, key: str) -> str:
             "",
             "The trust ledger is running. Open:",
             *pages,
-            f"  {url}/docs             the API",
             "",
             "Ask for a balance, or report what happened:",
             f"  curl -s -H 'Authorization: Bearer {key}' {url}/v1/creators/video:mara-bakes/balance",
