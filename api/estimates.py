@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import marshmallow as ma
@@ -20,6 +21,7 @@ from ledger.proposals import DISCLOSURES, Proposal
 
 blp = Blueprint("estimates", __name__, description="What a pitch would do, before anyone agrees to it.")
 SHARE = facts.Share("a share")
+WRITTEN = r"(0(\.[0-9]{1,6})?|1(\.0{1,6})?)"
 NOT_FOUND = {404: "NOT_FOUND"}
 
 
@@ -27,6 +29,8 @@ class Share(ma.fields.Field[int]):
     """A share of 1: a decimal string in JSON, ppm inside."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, str) and not re.fullmatch(WRITTEN, value):
+            raise ma.ValidationError('must be a decimal string from 0 to 1 with at most six places, such as "0.7"')
         try:
             return SHARE.read(value)
         except ValueError as reason:
@@ -51,7 +55,7 @@ class EstimateIn(ma.Schema):
     disclosure = ma.fields.String(required=True, validate=ma.validate.OneOf(DISCLOSURES), metadata={"example": "clear"})
     fit = Share(
         required=True,
-        metadata={"type": "string", "pattern": r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$", "example": "0.7"},
+        metadata={"type": "string", "pattern": f"^{WRITTEN}$", "example": "0.7"},
     )
     followers = fields.JsonInteger(
         validate=ma.validate.Range(0, MOST_FOLLOWERS),

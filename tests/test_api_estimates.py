@@ -198,6 +198,7 @@ def test_a_key_is_needed(client: Any, key_for: Callable[..., Holder], grace: str
     ("change", "pointer"),
     [
         ({"fit": "1.1"}, "/fit"),
+        ({"fit": "00.7"}, "/fit"),
         ({"fit": 0.7}, "/fit"),
         ({"disclosure": "loud"}, "/disclosure"),
         ({"brand": "Nike Inc."}, "/brand"),
