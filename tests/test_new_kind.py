@@ -20,10 +20,13 @@ NOON = 20_700 * DAY_US + DAY_US // 2
 
 @dataclass(frozen=True, slots=True)
 class OpenHourFacts:
+    """An hour in which anyone could ask the creator anything."""
+
     questions: Annotated[int, Whole(0, 100_000, "questions answered")] = 0
 
 
 def price(facts: OpenHourFacts, context: Context) -> list[Line]:
+    """A fixed credit, where anyone asked."""
     factors = {
         "credit": context.policy["open_hour.credit"],
         "allowed": PPM if facts.questions else 0,
@@ -33,6 +36,7 @@ def price(facts: OpenHourFacts, context: Context) -> list[Line]:
 
 
 def amounts(factors: Factors, rates: Rates) -> Move:
+    """The credit, all of it fresh."""
     credit = scale(factors["credit"], factors["allowed"])
     return fade(Move(credit, credits=credit), factors["late_days"], rates)
 
