@@ -14,6 +14,7 @@ from api import (
     events,
     health,
     history,
+    pages,
     policy,
     problems,
     shell,
@@ -34,7 +35,7 @@ RESOURCES = (
     policy.blp,
     health.blp,
 )
-PAGES = (document.blp,)
+PAGES = (document.blp, pages.blp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -58,8 +59,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     document.prepare(documented.spec)
     for blueprint in RESOURCES:
         documented.register_blueprint(blueprint)
-    for pages in PAGES:
-        app.register_blueprint(pages)
+    for face in PAGES:
+        app.register_blueprint(face)
     document.finish(app, documented.spec)
     shell.wrap(app)
     return app

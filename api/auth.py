@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from flask import g, request
 
 from api import state
-from api.problems import NotAuthenticated
+from api.problems import UNKNOWN_CREATOR, NotAuthenticated
 from ledger import keys
 from ledger.errors import Forbidden, InvalidEvent, UnknownCreator
 from ledger.events import CreatorRef, parse_ref
@@ -17,7 +17,6 @@ from ledger.keys import Key
 
 F = TypeVar("F", bound=Callable[..., Any])
 SCHEME = "Bearer "
-UNKNOWN = "no such creator, or none that this key may know of"
 
 
 def requires(*scopes: str) -> Callable[[F], F]:
@@ -97,9 +96,9 @@ def ref(text: str) -> CreatorRef:
     try:
         return parse_ref(text)
     except InvalidEvent as wrong:
-        raise UnknownCreator(UNKNOWN) from wrong
+        raise UnknownCreator(UNKNOWN_CREATOR) from wrong
 
 
 def refuse_unknown() -> UnknownCreator:
     """What anyone hears who may not know whether a creator exists."""
-    return UnknownCreator(UNKNOWN)
+    return UnknownCreator(UNKNOWN_CREATOR)

@@ -24,6 +24,7 @@ from ledger.errors import LedgerError
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+UNKNOWN_CREATOR = "no such creator, or none that this key may know of"
 Errors = Sequence[tuple[str, str]]
 
 
@@ -159,6 +160,8 @@ def of_ledger(error: LedgerError) -> Response:
     status = status_of(error)
     if status == 500:
         return of_failure(error)
+    if isinstance(error, errors.UnknownCreator):  # in the same words, whether there is none or none to be known of
+        return problem(status, error.code, UNKNOWN_CREATOR)
     wrong = getattr(error, "errors", None) or ([(error.pointer, error.detail)] if error.pointer else ())
     return problem(status, error.code, error.detail, wrong=wrong)
 
