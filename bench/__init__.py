@@ -121,12 +121,12 @@ def now_us() -> int:
 
 
 @contextmanager
-def serving(url: str, *, workers: int = 2) -> Iterator[int]:
-    """The service under gunicorn on a free port of the loopback, stopped at the end. Gives the port."""
+def serving(url: str, *, workers: int = 2, app: str = "wsgi:app") -> Iterator[int]:
+    """The service, or another app, under gunicorn on a free port of the loopback until the end. Gives the port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = processes.server(bind=f"127.0.0.1:{port}", workers=workers)
+    command = [*processes.server(bind=f"127.0.0.1:{port}", workers=workers)[:-1], app]
     settings = {"DATABASE_URL": url, "PEPPER": PEPPER, "SIGNING_KEY": PEPPER}
     environment = os.environ | {f"TRUST_LEDGER_{name}": value for name, value in settings.items()}
     with tempfile.TemporaryFile() as log:
