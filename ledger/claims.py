@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from ledger import db
+from ledger.db import Reading
 
 LEASE_US = 55 * 60 * 1_000_000  # so that the next hour's attempt finds it run out
 
@@ -77,7 +78,7 @@ def is_done(session: Session, *, job: str, slot: str) -> bool:
     return bool(db.fetch(session, "SELECT 1 FROM job_run WHERE job = ? AND slot = ? AND done", (job, slot)))
 
 
-def latest(session: Session, *, job: str) -> Run | None:
+def latest(session: Reading, *, job: str) -> Run | None:
     """The last slot of a job that was done, None before the first."""
     rows = db.fetch(
         session,
