@@ -1,0 +1,189 @@
+"""Pages for people: a creator's ledger at /c/{handle}.
+
+A public creator's page shows meter, label and history to anyone; the statement is for whoever holds the owner's
+signed link. A private creator's page is there for the owner alone; to all others there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from api import charts, notation, sheet, state
+from ledger import creators, economy, links, queries
+from ledger.creators import Enrolled
+from ledger.db import Reader
+from ledger.economy import DAY_US
+from ledger.errors import NotFound, UnknownCreator
+from ledger.events import UUID, CreatorRef
+from ledger.histories import Mark, OpenBreach, Point
+from ledger.kinds.facts import Whole
+from ledger.policy import Policy, Schedule
+from ledger.queries import Balance
+from ledger.statements import TITLES
+
+blp = Blueprint("pages", __name__)
+YEAR, AHEAD, LINES = 365, 45, 400
+WIDE, NARROW = (960, 300), (360, 230)
+SEQ = Whole(1, 2**62, "the line before which to begin")
+blp.add_app_template_filter(sheet.amount, "amount")
+blp.add_app_template_filter(sheet.signed, "signed")
+blp.add_app_template_filter(sheet.percent, "percent")
+blp.add_app_template_filter(notation.day, "iso")
+blp.add_app_template_filter(sheet.spoken_day, "spoken")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a page's address asks for."""
+
+    name: str
+    token: str | None
+    meter: str | None
+    before: int | None
+
+    def query(self, **changes: object) -> str:
+        """The query of a link to this page with some of it changed."""
+        given = {"t": self.token, "meter": self.meter, **changes}
+        return "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything the template writes. `owner_until` is the day the owner's link ends, None for the public."""
+
+    asked: Asked
+    creator: Enrolled
+    book: Balance
+    meters: tuple[str, ...]
+    today: int
+    policy: Policy
+    owner_until: int | None
+    scale: charts.Scale
+    wide: charts.Chart | None
+    narrow: charts.Chart | None
+    marks: tuple[tuple[Mark, str], ...]
+    weeks: tuple[Point, ...]
+    open_breaches: tuple[OpenBreach, ...]
+    rows: tuple[sheet.Row, ...]
+    older: int | None
+
+    @property
+    def followers(self) -> int | None:
+        """The audience on this book's network, where it is known."""
+        network = self.book.meter.partition(":")[2]
+        return next((held.followers for held in self.creator.accounts if held.network == network), None)
+
+
+@blp.get("/c/<name>")
+def creator_page(name: str) -> Response:
+    """A creator's ledger page."""
+    asked = Asked(name, request.args.get("t"), request.args.get("meter"), _seq(request.args.get("before")))
+    try:
+        page = state.ledger().database.read(lambda reader: look(reader, asked))
+    except NotFound:
+        return _answer(render_template("lost.html"), 404)
+    return _answer(render_template("creator.html", page=page, book=page.book, titles=TITLES), 200)
+
+
+def _answer(html: str, status: int) -> Response:
+    response = make_response(html, status)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _seq(given: str | None) -> int | None:
+    try:
+        return SEQ.read(int(given)) if given else None
+    except ValueError:
+        return None
+
+
+def look(reader: Reader, asked: Asked) -> Page:
+    """Everything a page shows. Raises UnknownCreator where there is no page, or none for this reader."""
+    ledger = state.ledger()
+    now_us, schedule = ledger.clock(), ledger.schedule()
+    creator_id = asked.name if UUID.fullmatch(asked.name) else creators.by_handle(reader, asked.name)
+    creator = creators.get(reader, creator_id)
+    until_us = asked.token and links.read_page_link(ledger.settings, asked.token, creator_id=creator_id, now_us=now_us)
+    if creator.visibility != "public" and not until_us:
+        raise UnknownCreator("no such page")
+    found = queries.balances(reader, creator=CreatorRef(creator_id), now_us=now_us, schedule=schedule)
+    books = sorted(found.networks, key=lambda one: one.seq, reverse=True)
+    book = next((one for one in books if asked.meter in (None, one.meter)), None)
+    if book is None:
+        raise NotFound("no such book")
+    page = _drawn(reader, asked, creator, book, now_us=now_us, schedule=schedule)
+    page = replace(page, meters=tuple(one.meter for one in found.networks))
+    return _with_statement(reader, page, until_us // DAY_US, schedule) if until_us else page
+
+
+def _drawn(reader: Reader, asked: Asked, creator: Enrolled, book: Balance, *, now_us: int, schedule: Schedule) -> Page:
+    """The page as the public sees it."""
+    today = now_us // DAY_US
+    key = {"creator_id": creator.creator_id, "meter": book.meter}
+    points = queries.history(
+        reader,
+        **key,
+        from_day=today - YEAR + 1,
+        to_day=today,
+        interval="day",
+        schedule=schedule,
+        now_us=now_us,
+    )
+    found = queries.marks(reader, **key, from_day=today - YEAR + 1, to_day=today)
+    marks = tuple((mark, _told(mark)) for mark in found)
+    ahead = _ahead(book, today, schedule)
+    drawn = [
+        charts.draw(points, marks, ahead, width=width, height=height) if book.seq else None
+        for width, height in (WIDE, NARROW)
+    ]
+    return Page(
+        asked=asked,
+        creator=creator,
+        book=book,
+        meters=(book.meter,),
+        today=today,
+        policy=schedule.at(today, book.policy_version),
+        owner_until=None,
+        scale=charts.scale(book.points, book.plus_minus),
+        wide=drawn[0],
+        narrow=drawn[1],
+        marks=tuple(reversed(marks)),
+        weeks=tuple(reversed(points[::-7])),
+        open_breaches=tuple(queries.open_breaches(reader, **key)),
+        rows=(),
+        older=None,
+    )
+
+
+def _with_statement(reader: Reader, page: Page, until_day: int, schedule: Schedule) -> Page:
+    """The page as its owner sees it."""
+    lines = queries.statement(
+        reader,
+        creator_id=page.creator.creator_id,
+        meter=page.book.meter,
+        before_seq=page.asked.before,
+        limit=LINES + 1,
+        schedule=schedule,
+    )
+    older = lines[LINES - 1].seq if len(lines) > LINES else None
+    return replace(page, rows=tuple(sheet.rows(lines[:LINES])), older=older, owner_until=until_day)
+
+
+def _ahead(book: Balance, today: int, schedule: Schedule) -> list[tuple[int, int]]:
+    """Standing on the days to come if nothing else happens, where something is on its way."""
+    if not (book.state.mending or book.standing < 0):
+        return []
+    held, days = book.state, []
+    for day in range(today + 3, today + AHEAD + 1, 3):
+        held = economy.accrue(held, day, schedule, policy_version=book.policy_version)
+        days.append((day, held.standing))
+    return days
+
+
+def _told(mark: Mark) -> str:
+    hidden = {"pitch": "Sponsored post that was hidden", "breach": "Hidden sponsored post found"}
+    title = hidden.get(mark.kind, TITLES[mark.kind]) if mark.hidden else TITLES[mark.kind]
+    return f"{title}, {sheet.spoken_day(mark.day)}: {sheet.signed(mark.change)}"

@@ -1,0 +1,115 @@
+"""A statement as a page shows it: what matters line by line, and the routine between folded by the week."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+
+from api.notation import EPOCH_DAY
+from ledger.economy import DAY_US, MICROS
+from ledger.labels import MONTHS
+from ledger.statements import SETTLEMENT, StatementLine
+
+ROUTINE = ("engagement", "post", SETTLEMENT)
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line, or a fold of routine lines (newest first); `change` is what standing did over all of them."""
+
+    when: str
+    kind: str
+    title: str
+    reason: str
+    change: int
+    mending: int
+    standing: int
+    lines: tuple[StatementLine, ...]
+
+    @property
+    def folded(self) -> bool:
+        """Whether it stands for several lines."""
+        return len(self.lines) > 1
+
+
+def rows(lines: Sequence[StatementLine]) -> list[Row]:
+    """Rows for lines that come newest first."""
+    return [_row(list(group)) for _, group in groupby(lines, key=_group)]
+
+
+def _group(line: StatementLine) -> tuple[object, ...]:
+    on = date.fromordinal(EPOCH_DAY + line.recorded_at_us // DAY_US)
+    return (on - timedelta(days=on.weekday()),) if line.kind in ROUTINE else (line.seq,)
+
+
+def _row(lines: list[StatementLine]) -> Row:
+    newest, oldest = lines[0], lines[-1]
+    alone = len(lines) == 1
+    return Row(
+        when=short_days(oldest.recorded_at_us // DAY_US, newest.recorded_at_us // DAY_US),
+        kind="routine" if newest.kind in ROUTINE else newest.kind,
+        title=newest.title if alone else _routine_title(lines),
+        reason=newest.reason if alone else _routine_reason(lines),
+        change=sum(line.change for line in lines),
+        mending=sum(line.mending for line in lines),
+        standing=newest.standing,
+        lines=tuple(lines),
+    )
+
+
+def _routine_title(lines: Sequence[StatementLine]) -> str:
+    acts = sum(line.kind == "engagement" for line in lines)
+    posts = sum(line.kind == "post" for line in lines)
+    parts = [_counted(acts, "act of your audience", "acts of your audience")] if acts else []
+    parts += [_counted(posts, "ordinary post", "ordinary posts")] if posts else []
+    return " and ".join(parts) or "Time passing"
+
+
+def _routine_reason(lines: Sequence[StatementLine]) -> str:
+    earned = sum(line.change for line in lines if line.kind == "engagement")
+    back = sum(line.returned for line in lines)
+    faded = sum(line.change - line.returned for line in lines if line.kind == SETTLEMENT)
+    said = [f"{amount(earned)} earned"] if earned else []
+    said += [f"{amount(abs(faded))} {'faded' if faded < 0 else 'of distrust faded'}"] if faded else []
+    said += [f"{amount(back)} came back"] if back else []
+    return ", ".join(said)
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def spoken_day(number: int) -> str:
+    """A day as people say it: "3 March 2026"."""
+    on = date.fromordinal(EPOCH_DAY + number)
+    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+
+
+def short_days(first: int, last: int) -> str:
+    """Days as a column has room for: "3 Mar 2026", "3\N{EN DASH}9 Mar 2026", "28 Feb \N{EN DASH} 6 Mar 2026"."""
+    from_date, to_date = date.fromordinal(EPOCH_DAY + first), date.fromordinal(EPOCH_DAY + last)
+    end = f"{to_date.day} {MONTHS[to_date.month - 1][:3]} {to_date.year}"
+    if first == last:
+        return end
+    if from_date.replace(day=1) == to_date.replace(day=1):
+        return f"{from_date.day}\N{EN DASH}{end}"
+    return f"{from_date.day} {MONTHS[from_date.month - 1][:3]} \N{EN DASH} {end}"
+
+
+def amount(micros: int) -> str:
+    """An amount as people read it: two places, four where it would vanish, a true minus sign."""
+    places = 2 if abs(micros) >= MICROS // 100 or not micros else 4
+    return f"{micros / MICROS:,.{places}f}".replace("-", MINUS)
+
+
+def signed(micros: int) -> str:
+    """A change as people read it, with its sign."""
+    return f"+{amount(micros)}" if micros > 0 else amount(micros)
+
+
+def percent(ppm: int) -> str:
+    """A share in whole per cent."""
+    return f"{ppm // 10_000}\N{NO-BREAK SPACE}%"
