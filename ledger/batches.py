@@ -22,17 +22,13 @@ UNDOING = ("reversal", "cleared")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One event of a batch with the creator it was found to be about."""
+    """One event of a batch with the creator it was found to be about and the book it goes to."""
 
     index: int
     event: NewEvent
     creator_id: str
     followers: int | None
-
-    @property
-    def book(self) -> BookKey:
-        """The book it goes to."""
-        return self.creator_id, self.event.meter
+    book: BookKey
 
     def ref(self, external_ref: str) -> lookups.Ref:
         """A reference in the same creator's and partner's space."""
@@ -119,13 +115,13 @@ def context_of(batch: Batch, job: Job, book: OpenBook) -> Context:
     event, day = job.event, book.state.day
     policy = batch.schedule.at(batch.now_us // DAY_US if batch.backfill else day, book.policy_version)
     late_days = max(0, day - event.occurred_at_us // DAY_US)
-    context = Context(book.state, policy, day, late_days, followers=job.followers)
     kind = event.kind
     if kind.name == "engagement":
-        tally = book.tallies.get(context.occurred_day) or Tally(opening=0 if late_days else book.opening)
+        tally = book.tallies.get(day - late_days) or Tally(opening=0 if late_days else book.opening)
         acts, since = book.ties.get(event.facts.engager, (0, day))
         tie = lookups.faded_count(acts, day - since, policy["tie.half_life"])
-        return replace(context, tally=tally, tie=tie)
+        return Context(book.state, policy, day, late_days, tally, tie, followers=job.followers)
+    context = Context(book.state, policy, day, late_days, followers=job.followers)
     if "corrections" in kind.counts:
         near = range(context.occurred_day - WEEK + 1, context.occurred_day + WEEK)
         return replace(

@@ -72,9 +72,9 @@ def _find_creators(session: Session, events: Sequence[NewEvent], receipts: dict[
         ref = event.creator
         if ref.creator_id:
             size = followers.get((ref.creator_id, event.meter[8:]))
-            jobs.append(Job(index, event, ref.creator_id, size))
+            jobs.append(Job(index, event, ref.creator_id, size, (ref.creator_id, event.meter)))
         elif (found := accounts.get(_account(event))) is not None:
-            jobs.append(Job(index, event, *found))
+            jobs.append(Job(index, event, *found, (found[0], event.meter)))
         else:
             receipts[index] = _unknown_creator(event)
     return jobs
@@ -160,8 +160,7 @@ def _update_memory(
     day = context.occurred_day
     if event.kind.name == "engagement":
         known, unknown = engagement.raw_amount(lines[0].factors)
-        tally = context.tally
-        book.tallies[day] = replace(tally, known=tally.known + known, unknown=tally.unknown + unknown)
+        book.tallies[day] = context.tally.plus(known, unknown)
         if known or unknown:
             book.ties[event.facts.engager] = (context.tie + PPM, context.day)
     elif counts := event.kind.counted(sum(posted.amount for posted in planned)):
