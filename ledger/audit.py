@@ -25,7 +25,8 @@ from ledger.replay import EntryRow, EventRow, Replay, Undone, Wrong
 
 EVENT = tables.Event.__table__  # type: ignore[attr-defined]
 EVENT_COLUMNS = ", ".join(f"v.{column.name}" for column in EVENT.columns)
-FIRST = ("00000000-0000-0000-0000-000000000000", "")
+NIL = "00000000-0000-0000-0000-000000000000"
+FIRST = (NIL, "")
 BOOKS, SPAN, PAGE = 500, 20_000, 5_000
 LAST_SEQ = 2**62
 POSTED = '{"entries":[[%'
@@ -228,10 +229,14 @@ Targets = dict[tuple[Any, ...], Undone]
 
 
 def _events_of(session: Session, page: Sequence[EntryRow]) -> Events:
-    """The events that made these entries."""
-    sql = f"SELECT {EVENT_COLUMNS} FROM {{keys}} CROSS JOIN event v WHERE v.creator_id = k.c0 AND v.event_id = k.c1"
-    keys = {(row.creator_id, row.event_id) for row in page if isinstance(row.event_id, str)}
-    rows = db.fetch_keyed(session, sql, ("id", "id"), sorted(keys))
+    """The events that made these entries: a range, for their ids follow one another as the entries do."""
+    sql = (
+        f"SELECT {EVENT_COLUMNS} FROM event v WHERE (v.creator_id, v.event_id) >= (?, ?)"
+        " AND (v.creator_id, v.event_id) <= (?, ?)"
+    )
+    first, last = page[0].creator_id, page[-1].creator_id
+    ids = {who: [row.event_id for row in page if row.creator_id == who and row.event_id] for who in (first, last)}
+    rows = db.fetch(session, sql, (first, min(ids[first], default=NIL), last, max(ids[last], default=NIL)))
     return {(row[0], row[1]): EventRow._make(row) for row in rows}
 
 
@@ -328,7 +333,7 @@ def _events(session: Session, condition: str) -> Iterator[EventRow]:
         f"SELECT {EVENT_COLUMNS} FROM event v WHERE {condition}"
         " AND (v.creator_id, v.event_id) > (?, ?) ORDER BY v.creator_id, v.event_id LIMIT ?"
     )
-    reached = (FIRST[0], FIRST[0])
+    reached = (NIL, NIL)
     while rows := db.fetch(session, sql, (POSTED, *reached, PAGE)):
         yield from map(EventRow._make, rows)
         reached = (rows[-1][0], rows[-1][1])
