@@ -16,8 +16,8 @@ from ledger.policy import Schedule
 from ledger.posting import AtomicRefused
 from tests.desk import CREATOR, DAY, FOUNDING, METER, RULES, Counter, Desk, noon, tell, trust, variant
 
-FAN = {"act": "reply", "engager": "fan"}
-PITCH = {"brand": "acme", "disclosure": "clear", "fit": "0.7"}
+FAN: dict[str, Any] = {"act": "reply", "engager": "fan"}
+PITCH: dict[str, Any] = {"brand": "acme", "disclosure": "clear", "fit": "0.7"}
 
 
 @pytest.fixture
@@ -78,8 +78,9 @@ def test_another_event_under_the_same_reference_is_refused(
 ) -> None:
     """The field that differs is named, nothing is posted, and the first event stands."""
     counter.one("engagement", ref="e", **FAN)
-    told = {"kind": "engagement", "at_us": noon(0)} | FAN | changes
-    other = tell(ref="e", **{name: value for name, value in told.items() if value is not None})
+    told: dict[str, Any] = {"kind": "engagement", "at_us": noon(0)} | FAN | changes
+    given = {name: value for name, value in told.items() if value is not None}
+    other = tell(ref="e", **given)
     receipt = counter.post(other, now_us=noon(0))[0]
     assert (receipt.status, receipt.code, receipt.remembered) == ("refused", "external_ref_reused", False)
     assert [where for where, _ in receipt.errors] == [pointer]
@@ -390,11 +391,8 @@ def test_an_undone_correction_frees_its_week(counter: Counter) -> None:
 
 def refusals(counter: Counter, *steps: tuple[str, str, str]) -> list[str | None]:
     """What becomes of events that speak of another: (kind, ref, the other's ref), a day apart."""
-    field = {"reversal": "event"}
-    return [
-        counter.one(kind, ref=ref, day=day, **{field.get(kind, "breach"): other}).code
-        for day, (kind, ref, other) in enumerate(steps, 1)
-    ]
+    facts: list[dict[str, Any]] = [{"event" if kind == "reversal" else "breach": other} for kind, _, other in steps]
+    return [counter.one(kind, ref=ref, day=day, **facts[day - 1]).code for day, (kind, ref, _) in enumerate(steps, 1)]
 
 
 def breach(counter: Counter, ref: str = "b") -> None:
@@ -445,7 +443,7 @@ def test_references_stay_with_their_partner_and_creator(database: Database) -> N
 
 def test_a_batch_may_speak_of_its_own_events(counter: Counter) -> None:
     """Breach, evasion, apology, clearing and refused undoing may come in one batch, as in five."""
-    day = {"at_us": noon(0)}
+    day: dict[str, Any] = {"at_us": noon(0)}
     events = [
         tell("breach", ref="b", severity=3, **day),
         tell("evasion", ref="v", breach="b", **day),
@@ -483,8 +481,8 @@ def test_what_was_undone_is_not_undone_again(database: Database, undone: str, th
     counter.one("evasion", ref="v", day=1, breach="b")
     counter.one("apology", ref="a", day=2, breach="b", responsibility=True)
     counter.one("reversal", ref="r", day=3, event=undone)
-    field = {"cleared": "breach", "reversal": "event"}[then]
-    assert counter.one(then, ref="end", day=4, **{field: "b"}).status == "posted"
+    facts: dict[str, Any] = {"cleared": {"breach": "b"}, "reversal": {"event": "b"}}[then]
+    assert counter.one(then, ref="end", day=4, **facts).status == "posted"
     plain, book = counter.state(9, "u2"), counter.state(9)
     assert all(abs(a - b) <= 9 * 12 for a, b in zip(book[:6], plain[:6], strict=True))
     record = counter.book()
@@ -494,7 +492,7 @@ def test_what_was_undone_is_not_undone_again(database: Database, undone: str, th
 def test_an_undone_apology_leaves_the_breach_open(counter: Counter) -> None:
     """Once the apology is reversed the breach may be owned again, for the same."""
     breach(counter)
-    facts = {"breach": "b", "responsibility": True, "repair": True}
+    facts: dict[str, Any] = {"breach": "b", "responsibility": True, "repair": True}
     first = counter.one("apology", ref="a", day=1, **facts)
     counter.one("reversal", ref="r", day=1, event="a")
     again = counter.one("apology", ref="a2", day=1, **facts)
@@ -539,7 +537,7 @@ def test_undoing_a_breach_undoes_what_rests_on_it(counter: Counter) -> None:
 
 def test_the_second_breach_of_a_kind_is_forgiven_half(counter: Counter) -> None:
     """Within 180 days the apology for another breach of the same kind counts half; of another kind, in full."""
-    facts = {"responsibility": True}
+    facts: dict[str, Any] = {"responsibility": True}
     for ref, category in (("b1", "harm"), ("b2", "harm"), ("b3", "privacy")):
         counter.one("breach", ref=ref, severity=1, category=category)
     told = [counter.one("apology", ref=f"a{ref}", breach=ref, **facts) for ref in ("b1", "b2", "b3")]
@@ -677,7 +675,7 @@ def test_no_bound_lets_a_sum_overflow() -> None:
 def test_the_largest_numbers_a_partner_may_send_are_stored(counter: Counter) -> None:
     """Ten thousand million followers, a hundred thousand million reactions and times to the year 9999 are bounded."""
     counter.one("breach", ref="b", severity=4)
-    reactions = {"positive": 10**11, "negative": 10**11}
+    reactions: dict[str, Any] = {"positive": 10**11, "negative": 10**11}
     assert counter.one("apology", ref="a", breach="b", **reactions).status == "posted"
     assert counter.one("pitch", ref="p", followers=10**10, **PITCH).status == "posted"
     far = reply("far", at_us=253_402_300_799_999_999)
