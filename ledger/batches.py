@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -22,13 +22,16 @@ UNDOING = ("reversal", "cleared")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One event of a batch with the creator it was found to be about and the book it goes to."""
+    """One event of a batch with the creator it was found to be about, and so the book it goes to."""
 
     index: int
     event: NewEvent
     creator_id: str
     followers: int | None
-    book: BookKey
+    book: BookKey = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "book", (self.creator_id, self.event.meter))
 
     def ref(self, external_ref: str) -> lookups.Ref:
         """A reference in the same creator's and partner's space."""

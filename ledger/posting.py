@@ -72,9 +72,9 @@ def _find_creators(session: Session, events: Sequence[NewEvent], receipts: dict[
         ref = event.creator
         if ref.creator_id:
             size = followers.get((ref.creator_id, event.meter[8:]))
-            jobs.append(Job(index, event, ref.creator_id, size, (ref.creator_id, event.meter)))
+            jobs.append(Job(index, event, ref.creator_id, size))
         elif (found := accounts.get(_account(event))) is not None:
-            jobs.append(Job(index, event, *found, (found[0], event.meter)))
+            jobs.append(Job(index, event, *found))
         else:
             receipts[index] = _unknown_creator(event)
     return jobs
