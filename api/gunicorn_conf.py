@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -26,6 +27,13 @@ _made: list[str] = []
 if METRICS_DIR not in os.environ:  # before anything imports prometheus_client, which looks once
     _made.append(tempfile.mkdtemp(prefix="trust-ledger-metrics-"))
     os.environ[METRICS_DIR] = _made[0]
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Collect garbage less often: a batch makes a million small objects and no cycle, and lost a fifth of its time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def child_exit(_server: Any, worker: Any) -> None:
