@@ -268,15 +268,11 @@ def settlement_row(
 
 def lock(session: Session, keys: Sequence[BookKey]) -> dict[BookKey, OpenBook]:
     """Lock books in key order and return those that exist. On SQLite the transaction is the lock."""
-    ordered = sorted(set(keys))
-    if db.is_sqlite(session):
-        sql = f"SELECT {BOOK_COLUMNS} FROM {{keys}} CROSS JOIN book b WHERE b.creator_id = k.c0 AND b.meter = k.c1"
-    else:
-        sql = (
-            "UPDATE book AS b SET version = b.version + 1 FROM {keys}"
-            f" WHERE b.creator_id = k.c0 AND b.meter = k.c1 RETURNING {BOOK_COLUMNS}"
-        )
-    rows = db.fetch_keyed(session, sql, ("id", "text"), ordered)
+    sql = f"SELECT {BOOK_COLUMNS} FROM {{keys}} CROSS JOIN book b WHERE b.creator_id = k.c0 AND b.meter = k.c1"
+    if not db.is_sqlite(session):
+        # Sorted before they are locked: an UPDATE would lock in the order rows lie on disk, and batches would deadlock.
+        sql += " ORDER BY b.creator_id, b.meter FOR UPDATE OF b"
+    rows = db.fetch_keyed(session, sql, ("id", "text"), sorted(set(keys)))
     return {(row[0], row[1]): OpenBook.of_row(row) for row in rows}
 
 
