@@ -60,3 +60,6 @@ def main(context: click.Context) -> None:
 
 for command in COMMANDS:
     main.add_command(command)
+
+if __name__ == "__main__":
+    main(prog_name="trust-ledger")

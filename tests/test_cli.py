@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping
@@ -151,6 +152,14 @@ def test_a_wrong_setting_is_named(shell: Shell, setting: Mapping[str, str], name
 
     assert re.search(named, told)
     assert told.count("\n") == 1
+
+
+def test_a_port_in_use_is_named(set_up: Shell) -> None:
+    """Where somebody listens already, serve and demo say so and start nothing."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        for words in (["serve", "--bind", f"127.0.0.1:{port}"], ["demo", "--port", str(port)]):
+            assert f"127.0.0.1:{port} is in use" in set_up(*words, code=WRONG).stderr
 
 
 def test_nothing_of_a_password_is_shown(shell: Shell) -> None:
