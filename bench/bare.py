@@ -9,8 +9,9 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import make_url
+from sqlalchemy.dialects import postgresql
 
-from ledger import tables
+from ledger import arrays, tables
 from ledger.db import Row
 
 TABLES = [tables.METADATA.tables[name] for name in ("event", "entry", "book", "tally", "tie")]
@@ -88,6 +89,31 @@ class Bare:
             tie = ties[owner].pop() if event[5] == "engagement" else None
             needs.append((event, entries[event[1]], books[owner], tallies.get(owner), tie))
         return lambda: self._write_each(needs)
+
+    def update_books(self, url: str) -> Callable[[], None]:
+        """Work that gives every book here the row it has there."""
+        with closing(connect(url)) as connection:
+            rows = connection.execute("SELECT * FROM book").fetchall()
+        table = next(table for table in TABLES if table.name == "book")
+        names = [column.name for column in table.columns]
+        if self._is_sqlite:
+            sets = ", ".join(f"{name} = ?{number}" for number, name in enumerate(names[2:], 3))
+            statement = f"UPDATE book SET {sets} WHERE creator_id = ?1 AND meter = ?2"
+            return lambda: self._once("BEGIN IMMEDIATE", lambda cursor: cursor.executemany(statement, rows))
+        dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+        marks = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in table.columns)
+        sets = ", ".join(f"{name} = v.{name}" for name in names[2:])
+        source = f"unnest({marks}) AS v({', '.join(names)})"
+        where = "b.creator_id = v.creator_id AND b.meter = v.meter"
+        statement = f"UPDATE book AS b SET {sets} FROM {source} WHERE {where}"
+        columns = arrays.columns([(str(row[0]), *row[1:]) for row in rows])
+        return lambda: self._once("BEGIN", lambda cursor: cursor.execute(statement, columns))
+
+    def _once(self, begin: str, work: Callable[[Any], object]) -> None:
+        cursor = self._connection.cursor()
+        cursor.execute(begin)
+        work(cursor)
+        cursor.execute("COMMIT")
 
     def _write_each(self, needs: list[tuple[Any, ...]]) -> None:
         statements = [self._statement(table.name) for table in TABLES]
