@@ -17,7 +17,8 @@ from tests.desk import RULES, Counter, Desk, noon, tell
 NAMES = ("u1", "u2", "u3")
 ACTS = ("like", "follow", "share", "reply")
 EVENTS = 120
-SPAWN = multiprocessing.get_context("spawn")
+APART = multiprocessing.get_context("forkserver")  # forked from a process that has neither threads nor connections
+APART.set_forkserver_preload([__name__])
 
 
 def events(name: str) -> list[NewEvent]:
@@ -64,7 +65,7 @@ def threads(url: str) -> list[list[tuple[str, str, str]]]:
 
 def processes(url: str) -> list[list[tuple[str, str, str]]]:
     """Four processes."""
-    with SPAWN.Pool(4) as pool:
+    with APART.Pool(4) as pool:
         return pool.starmap(work, [(url, seed) for seed in range(4)])
 
 
