@@ -17,10 +17,10 @@ from ledger.db import Reading, Row
 from ledger.economy import DAY_US, PPM, State
 from ledger.errors import NotFound, UnknownCreator
 from ledger.events import CreatorRef
-from ledger.histories import history, marks, open_breaches
+from ledger.histories import Point, history, marks, open_breaches
 from ledger.labels import DayCount, Label
 from ledger.policy import Policy, Schedule
-from ledger.statements import one_entry, statement
+from ledger.statements import Recomputed, StatementLine, one_entry, statement
 
 FINAL_AFTER_US = 60 * 1_000_000  # longer than any transaction that could still write into the past
 LABEL_DAYS = 104  # 90 that a label looks at, and the 14 in a row that end it
@@ -270,18 +270,21 @@ def _label_facts_then(session: Reading, row: Row, day: int) -> tuple[str | None,
     if not seq or not pitches:
         return None, None
     since = day - LABEL_DAYS
+    linked = db.fetch(session, _LINKED_THEN, (creator_id, meter, seq))
+    undone = _undone(linked)
     posts = db.fetch(session, _POSTS_THEN, (creator_id, meter, since * DAY_US, recorded_at_us))
     counts: dict[int, list[int]] = {}
-    for kind, occurred_at_us in posts:
-        count = counts.setdefault(occurred_at_us // DAY_US, [0, 0])
-        count[0] += 1
-        count[1] += kind == "pitch"
+    for post_seq, kind, occurred_at_us in posts:
+        if post_seq not in undone:
+            count = counts.setdefault(occurred_at_us // DAY_US, [0, 0])
+            count[0] += 1
+            count[1] += kind == "pitch"
     told = [f"{on} {all_posts} {paid}" for on, (all_posts, paid) in counts.items() if since < on]
-    return ",".join(told) or None, _hidden_then(db.fetch(session, _LINKED_THEN, (creator_id, meter, seq)))
+    return ",".join(told) or None, _hidden_then(linked)
 
 
 _POSTS_THEN = (
-    "SELECT e.kind, v.occurred_at_us FROM entry e"
+    "SELECT e.seq, e.kind, v.occurred_at_us FROM entry e"
     " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
     " WHERE e.creator_id = ? AND e.meter = ? AND e.recorded_at_us >= ? AND e.recorded_at_us <= ?"
     " AND e.kind IN ('post', 'pitch')"
@@ -291,6 +294,18 @@ _LINKED_THEN = (
     " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
     " WHERE e.creator_id = ? AND e.meter = ? AND e.about IS NOT NULL AND e.seq <= ? ORDER BY e.seq"
 )
+
+
+def _undone(linked: Iterable[Row]) -> set[int]:
+    """The posts and pitches that by then had never been: reversed, or hidden ones that were cleared."""
+    undone: set[int] = set()
+    pitch_of: dict[int, int] = {}
+    for seq, kind, about, event_kind, _ in linked:
+        if kind == "breach" and event_kind == "undisclosed_pitch":
+            pitch_of[seq] = about
+        elif kind in ("reversal", "cleared"):
+            undone.add(pitch_of.get(about, about))
+    return undone
 
 
 def _hidden_then(linked: Iterable[Row]) -> int | None:
@@ -313,8 +328,11 @@ __all__ = [
     "Balance",
     "Balances",
     "Lookup",
+    "Point",
+    "Recomputed",
     "Record",
     "Shelf",
+    "StatementLine",
     "balances",
     "confidence",
     "history",
