@@ -335,15 +335,49 @@ def test_no_two_entries_can_be_swapped(town: Town) -> None:
         assert town.found(session) == (town.u1, METER, 3)
 
 
+def more(row: EntryRow) -> EntryRow:
+    """An entry that gives more than it should."""
+    return row._replace(fresh=row.fresh + 1, world=row.world - 1, fresh_after=row.fresh_after + 1)
+
+
+def firmer(row: EntryRow) -> EntryRow:
+    """An entry that gives to bedrock what should be fresh, and leaves the balances alone."""
+    return row._replace(fresh=row.fresh - 1, bedrock=row.bedrock + 1)
+
+
+def left_firmer(row: EntryRow) -> EntryRow:
+    """An entry that leaves in bedrock what should be fresh, and the standing as it is."""
+    return row._replace(fresh_after=row.fresh_after - 1, bedrock_after=row.bedrock_after + 1)
+
+
+@pytest.mark.parametrize("change", [more, firmer, left_firmer])
 @pytest.mark.parametrize("kind", [*kinds.LINES, "settlement"])
-def test_an_amount_is_what_its_factors_give(town: Town, kind: str) -> None:
-    """A forged amount is found though every balance and hash after it, its event and the book were made to fit."""
+def test_an_amount_is_what_its_factors_give(town: Town, kind: str, change: Callable[[EntryRow], EntryRow]) -> None:
+    """A forged amount or balance is found though its event and every hash after it were made to fit."""
     with tampering(town) as session:
         entry = next(row for row in entries_of(session, town) if row.kind == kind)
-        forge(session, town, entry, lambda row: shifted(row, 1_000_000))
+        forge(session, town, entry, change)
         finding = town.finding(session)
     assert (finding.creator_id, finding.meter, finding.seq) == (town.u1, METER, entry.seq)
     assert "give" in finding.what
+
+
+def test_an_entry_links_to_the_one_before_it(town: Town) -> None:
+    """An entry replaced by another, sound in itself, is found at the next one."""
+    with tampering(town) as session:
+        entry = [row for row in entries_of(session, town) if row.kind == "settlement"][1]
+        other = entry._replace(recorded_at_us=entry.recorded_at_us - 1)
+        put(session, other._replace(hash=chain.entry_hash(other)))
+        finding = town.finding(session)
+    assert (finding.seq, "link" in finding.what) == (entry.seq + 1, True)
+
+
+def test_decay_follows_the_policy_of_its_day(town: Town) -> None:
+    """A settlement under a policy that was not yet in force is found though all hashes were made to fit it."""
+    with tampering(town) as session:
+        entry = next(row for row in entries_of(session, town) if row.kind == "settlement")
+        forge(session, town, entry, lambda row: row._replace(policy_version=town.schedule.items[1][1].version))
+        assert town.found(session) == (town.u1, METER, entry.seq)
 
 
 @pytest.mark.parametrize(
@@ -422,6 +456,25 @@ def test_no_column_of_a_refused_event_can_be_altered(town: Town, column: Column[
         finding = town.finding(session)
     named = FAR if column.name == "event_id" else event_id
     assert (finding.seq, f"the refused event {named}" in finding.what) == (0, True)
+
+
+def test_an_event_is_the_one_that_its_entry_was_made_by(town: Town) -> None:
+    """An event replaced by another, sound in itself, is found at its entry."""
+    with tampering(town) as session:
+        entry = the_entry(session, town, "first")
+        event = event_of(session, entry)
+        forged = event._replace(facts=event.facts.replace("reply", "share"))
+        change = f"UPDATE event SET facts = ?, hash = ? WHERE {OF_EVENT}"
+        db.execute(session, change, (forged.facts, chain.event_hash(forged), *event[:2]))
+        assert town.found(session) == (town.u1, METER, entry.seq)
+
+
+def test_an_event_says_what_it_made(town: Town) -> None:
+    """An event that tells of another standing is found though all hashes were made to fit it."""
+    with tampering(town) as session:
+        entry = the_entry(session, town, "middle")
+        forge(session, town, entry, lambda row: row, standing=1)
+        assert town.found(session) == (town.u1, METER, entry.seq)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -645,12 +698,14 @@ def test_what_happened_is_never_changed_or_removed(town: Town, table: str, chang
 # Forgery
 
 
-def forge(session: Session, town: Town, entry: EntryRow, change: Callable[[EntryRow], EntryRow]) -> None:
+def forge(
+    session: Session, town: Town, entry: EntryRow, change: Callable[[EntryRow], EntryRow], *, standing: int = 0
+) -> None:
     """Change an entry, and make its event, the hashes of everything after it and the book fit."""
     forged = change(entry)
     put(session, forged)
     if forged.event_id is not None:
-        forge_event(session, forged)
+        forge_event(session, forged, standing)
     head = chain.GENESIS
     for row in entries_of(session, town):
         linked = row._replace(prev_hash=head)
@@ -659,18 +714,17 @@ def forge(session: Session, town: Town, entry: EntryRow, change: Callable[[Entry
     db.execute(session, f"UPDATE book SET head = ? WHERE {OF_BOOK}", (head, town.u1, METER))
 
 
-def forge_event(session: Session, entry: EntryRow) -> None:
-    """Make an entry's event say what the entry says now, and its entries name the event's new hash."""
+def forge_event(session: Session, entry: EntryRow, standing: int) -> None:
+    """Make an entry's event say what the entry says now, with so much more standing, and its entries name its hash."""
     event = event_of(session, entry)
     outcome = orjson.loads(event.outcome)
     for line in outcome["entries"]:
         if line[1] == entry.seq:
-            line[2:] = [entry.kind, -entry.world, entry.fresh_after + entry.bedrock_after]
+            line[2:] = [entry.kind, -entry.world, entry.fresh_after + entry.bedrock_after + standing]
     event = event._replace(outcome=orjson.dumps(outcome).decode())
     event = event._replace(hash=chain.event_hash(event))
-    db.execute(
-        session, f"UPDATE event SET outcome = ?, hash = ? WHERE {OF_EVENT}", (event.outcome, event.hash, *event[:2])
-    )
+    forged = (event.outcome, event.hash, *event[:2])
+    db.execute(session, f"UPDATE event SET outcome = ?, hash = ? WHERE {OF_EVENT}", forged)
     db.execute(session, f"UPDATE entry SET event_hash = ? WHERE {OF_EVENT}", (event.hash, *event[:2]))
 
 
@@ -679,11 +733,6 @@ def put(session: Session, row: EntryRow) -> None:
     names = EntryRow._fields[3:]
     sets = ", ".join(f"{name} = ?" for name in names)
     db.execute(session, f"UPDATE entry SET {sets} WHERE {OF_ENTRY}", (*row[3:], *row[:3]))
-
-
-def shifted(row: EntryRow, amount: int) -> EntryRow:
-    """An entry that gives more than it should."""
-    return row._replace(fresh=row.fresh + amount, world=row.world - amount, fresh_after=row.fresh_after + amount)
 
 
 def refactored(town: Town, session: Session, row: EntryRow, name: str) -> EntryRow:
