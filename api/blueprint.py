@@ -14,7 +14,7 @@ from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
 from api import encoding
-from api.problems import PROBLEM_JSON, InvalidRequest, title
+from api.problems import PROBLEM_JSON, InvalidRequest, members, title
 
 PROBLEM_EXAMPLES: dict[int, tuple[str, str]] = {
     400: ("malformed_body", "the body is not JSON: unexpected end of data at character 17"),
@@ -24,6 +24,7 @@ PROBLEM_EXAMPLES: dict[int, tuple[str, str]] = {
     409: ("external_ref_reused", "external_ref 'r-17' already names another event: kind differs"),
     412: ("stale", "it was changed since you read it: read it again"),
     413: ("content_too_large", "the body is over the limit"),
+    414: ("uri_too_long", "the address is too long"),
     415: ("unsupported_media_type", "the body must be application/json, not text/plain"),
     422: ("invalid_request", "/kind must be one of post, engagement"),
     428: ("precondition_required", "send the ETag you read as If-Match"),
@@ -35,13 +36,23 @@ PROBLEM_EXAMPLES: dict[int, tuple[str, str]] = {
 class ProblemError(ma.Schema):
     """One thing that is wrong, and where."""
 
+    class Meta:
+        """More may be told one day."""
+
+        unknown = ma.EXCLUDE
+
     pointer = ma.fields.String(metadata={"description": "JSON pointer into the body (RFC 6901)"})
     parameter = ma.fields.String(metadata={"description": "name of the query parameter"})
     detail = ma.fields.String(required=True, metadata={"description": "what is wrong, as a sentence"})
 
 
 class Problem(ma.Schema):
-    """An error as RFC 9457 has it."""
+    """An error as RFC 9457 has it. Some problems bring members of their own besides."""
+
+    class Meta:
+        """Extension members are part of the standard."""
+
+        unknown = ma.INCLUDE
 
     type = ma.fields.String(required=True, metadata={"description": "stable URI of the kind of problem"})
     title = ma.fields.String(required=True, metadata={"description": "the status in words"})
@@ -143,7 +154,7 @@ def _common_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict
     """What any operation may answer with, from what it takes."""
     scopes = doc_info.get("scopes")
     manual = doc_info.get("manual_doc", {})
-    statuses = {500, 503, 422}
+    statuses = {400, 414, 422, 500, 503}
     if scopes is not None:
         statuses |= {401, 403, 404}
         doc["security"] = [{"key": []}]
@@ -151,7 +162,7 @@ def _common_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict
     else:
         doc["security"] = []
     if "requestBody" in doc or "requestBody" in manual:
-        statuses |= {400, 413, 415}
+        statuses |= {413, 415}
     responses = doc.setdefault("responses", {})
     for status in sorted(statuses):
         if status not in responses and str(status) not in responses:
@@ -178,13 +189,7 @@ def _documented(status: http.HTTPStatus) -> dict[str, Any]:
     response: dict[str, Any] = {"description": title(status)}
     if status >= 400:
         code, detail = PROBLEM_EXAMPLES.get(status, (status.name.lower(), status.phrase))
-        example = {
-            "type": f"urn:trust-ledger:problem:{code}",
-            "title": title(status),
-            "status": int(status),
-            "detail": detail,
-            "code": code,
-        }
+        example = members(status, code, detail)
         response["content"] = {PROBLEM_JSON: {"schema": Problem, "example": example}}
     if status == 503:
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}

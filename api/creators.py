@@ -70,7 +70,7 @@ class CreatorPatch(ProfileIn):
     accounts = ma.fields.List(ma.fields.Nested(AccountPatch()), validate=ma.validate.Length(1, 20))
 
 
-class AccountOut(ma.Schema):
+class AccountOut(fields.Shown):
     """An account of a creator's."""
 
     network = ma.fields.String(required=True)
@@ -78,7 +78,7 @@ class AccountOut(ma.Schema):
     followers = ma.fields.Integer(required=True, allow_none=True)
 
 
-class CreatorOut(ma.Schema):
+class CreatorOut(fields.Shown):
     """A creator."""
 
     creator = ma.fields.UUID(required=True)

@@ -11,6 +11,15 @@ from api import notation
 VISIBLE = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
 
 
+class Shown(ma.Schema):
+    """Base of what goes out: a client has to bear members it does not know yet."""
+
+    class Meta:
+        """Said in the document by saying nothing of other members."""
+
+        unknown = ma.EXCLUDE
+
+
 class SafeString(ma.fields.String):
     """Text without control characters, lone surrogates or spaces at its ends, and bounded."""
 

@@ -9,7 +9,7 @@ import psycopg
 from flask import Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import encoding, metrics, notation, problems, state
+from api import encoding, fields, metrics, notation, problems, state
 from api.blueprint import Blueprint
 from ledger import health
 from ledger.economy import DAY_US
@@ -19,13 +19,13 @@ FRESH = {"Cache-Control": "no-store"}
 blp = Blueprint("health", __name__, description="Whether the service lives and is ready.")
 
 
-class LiveOut(ma.Schema):
+class LiveOut(fields.Shown):
     """The process answers."""
 
     status = ma.fields.Constant("ok", required=True)
 
 
-class ReadyOut(ma.Schema):
+class ReadyOut(fields.Shown):
     """The service can do its work; how far its jobs have come."""
 
     status = ma.fields.Constant("ready", required=True)

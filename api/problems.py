@@ -101,6 +101,7 @@ CODES: dict[int, tuple[str, str]] = {
     413: ("content_too_large", "the body is over the limit"),
     414: ("uri_too_long", "the address is too long"),
     415: ("unsupported_media_type", "a body of that type is not taken here"),
+    431: ("headers_too_large", "the headers are over the limit"),
     500: ("internal_error", "something went wrong on our side; it has been recorded"),
     503: ("unavailable", "the service is busy or away; send the same again"),
 }
@@ -118,7 +119,20 @@ def status_of_code(code: str) -> int:
 
 def title(status: int) -> str:
     """A status in words, the same under every Python."""
-    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or http.HTTPStatus(status).phrase
+    return {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}.get(status) or http.HTTPStatus(
+        status
+    ).phrase
+
+
+def members(status: int, code: str, detail: str) -> dict[str, object]:
+    """What every problem tells."""
+    return {
+        "type": f"urn:trust-ledger:problem:{code}",
+        "title": title(status),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
 
 
 def problem(
@@ -131,14 +145,7 @@ def problem(
     **more: object,
 ) -> Response:
     """A problem+json response. `wrong` are (pointer or parameter, sentence) pairs."""
-    body: dict[str, object] = {
-        "type": f"urn:trust-ledger:problem:{code}",
-        "title": title(status),
-        "status": status,
-        "detail": detail,
-        "code": code,
-        **more,
-    }
+    body = members(status, code, detail) | more
     if wrong:
         body["errors"] = [_error(where, what) for where, what in wrong]
     response = Response(orjson.dumps(body), status=status, mimetype=PROBLEM_JSON)
@@ -170,10 +177,22 @@ def of_http(error: HTTPException) -> Response | HTTPException:
     """An error that Flask or werkzeug found before any view did."""
     if isinstance(error, RequestRedirect) or error.code is None or error.code < 400:
         return error
-    phrase = title(error.code)
-    code, detail = CODES.get(error.code, (phrase.lower().replace(" ", "_"), phrase))
+    code, detail = told(error.code)
     kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     return problem(error.code, code, detail, headers=kept)
+
+
+def told(status: int) -> tuple[str, str]:
+    """The code and the sentence of an error that no class of ours stands for."""
+    phrase = title(status)
+    return CODES.get(status, (phrase.lower().replace(" ", "_"), phrase))
+
+
+def raw(status: int) -> bytes:
+    """A whole HTTP response, for what the server refuses before there is a request."""
+    body = orjson.dumps(members(status, *told(status)))
+    head = f"HTTP/1.1 {status} {title(status)}\r\nConnection: close\r\nContent-Type: {PROBLEM_JSON}\r\n"
+    return head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def of_failure(error: Exception) -> Response:

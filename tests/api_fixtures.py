@@ -1,8 +1,17 @@
 """The service as tests use it: an app on a fresh database with a policy, keys of every role, a creator."""
 
+import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 from flask import Flask
@@ -186,6 +195,40 @@ def public_creator_id(books: Database) -> str:
 def creator(key_for: Callable[..., Holder], creator_id: str) -> Holder:
     """Ada herself."""
     return key_for("creator", creator_id)
+
+
+@contextmanager
+def serving(settings: Settings, *, workers: int = 2) -> Iterator[str]:
+    """Run the real server on loopback and give its address; it is stopped in the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = [sys.executable, "-m", "gunicorn", "--config", "python:api.gunicorn_conf"]
+        chosen = ["--workers", str(workers), "--bind", f"fd://{listener.fileno()}", "wsgi:app"]
+        secrets = {"PEPPER": settings.pepper.get_secret_value(), "SIGNING_KEY": settings.signing_key.get_secret_value()}
+        told = {"DATABASE_URL": settings.database_url, **secrets}
+        environment = os.environ | {f"TRUST_LEDGER_{name}": value for name, value in told.items()}
+        process = subprocess.Popen(
+            command + chosen,
+            env=environment,
+            cwd=Path(__file__).parent.parent,
+            pass_fds=[listener.fileno()],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield _answering(f"http://127.0.0.1:{listener.getsockname()[1]}", process)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _answering(url: str, process: subprocess.Popen[bytes]) -> str:
+    for _ in range(300):
+        assert process.poll() is None, "the server ended at once"
+        try:
+            with urlopen(f"{url}/readyz", timeout=5):
+                return url
+        except (URLError, TimeoutError, ConnectionError):
+            time.sleep(0.1)
+    raise AssertionError("the server does not answer")
 
 
 def event(ref: str = "e-1", **changes: Any) -> dict[str, Any]:
