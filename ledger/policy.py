@@ -50,6 +50,15 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """What several parameters may come to together: the sum of `keys` is at most `most`, or that parameter's."""
+
+    keys: tuple[str, ...]
+    most: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stated:
     """A parameter as a policy file states it; `value` is in the unit, `scaled` the integer the books use."""
 
@@ -164,7 +173,7 @@ def _rates(values: Mapping[str, int]) -> Rates:
     )
 
 
-def problems(policy: Policy, parameters: Sequence[Parameter]) -> list[str]:
+def problems(policy: Policy, parameters: Sequence[Parameter], limits: Sequence[Limit] = ()) -> list[str]:
     """What is wrong with a policy against the parameters the kinds declare: one sentence each, none if fine."""
     found = []
     declared = {item.key: item for item in parameters}
@@ -179,7 +188,18 @@ def problems(policy: Policy, parameters: Sequence[Parameter]) -> list[str]:
             found.append(f"{key} is {stated.value}, outside {item.low} to {item.high} {item.unit}")
     found += [f"{key} is not a parameter of any kind" for key in policy.stated if key not in declared]
     found += [f"{key} names no source" for key, item in policy.stated.items() if not item.source.strip()]
+    found += [
+        f"{' + '.join(limit.keys)} is over {limit.most}: {limit.what}" for limit in limits if _over(policy, limit)
+    ]
     return found
+
+
+def _over(policy: Policy, limit: Limit) -> bool:
+    told = [policy.stated.get(key) for key in (*limit.keys, limit.most)]
+    *summed, most = [Decimal(item.value) if item else None for item in told]
+    if None in summed:
+        return False  # what is missing was told already
+    return sum(value for value in summed if value) > (Decimal(limit.most) if most is None else most)
 
 
 def builtin(name: str = "founding") -> Policy:

@@ -148,6 +148,20 @@ def test_a_longer_wait_never_costs_a_larger_share(book: State, pitch: Step, one:
     assert shares[1] <= shares[0]
 
 
+@pytest.mark.xfail(strict=True, reason="a breach is charged on standing alone; what is mending is out of its reach")
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Step(0, "breach", {"severity": 4}),
+        Step(0, "undisclosed_pitch", {"brand": "x", "fit": "0", "followers": 10_000_000_000}),
+    ],
+)
+def test_a_pitch_before_a_fall_never_pays(bad: Step) -> None:
+    """Whoever pitches just before losing trust never ends above one who did not."""
+    pitches = [Step(0, "pitch", {"brand": "a", "fit": "0", "disclosure": "clear", "followers": 10**10})] * 3
+    never_above([*pitches, bad], [bad], State(trust("300"), credits=trust("3000")))
+
+
 # Breaking and mending
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ledger import policy
 from ledger.errors import InvalidPolicy
-from ledger.kinds import PARAMETERS
+from ledger.kinds import LIMITS, PARAMETERS
 from ledger.policy import Schedule, parse, problems
 from tests.desk import FOUNDING, variant
 
@@ -26,7 +26,7 @@ def repr_short(value: object) -> str | None:
 
 def test_the_founding_policy_is_clean() -> None:
     """The policy that ships states every parameter, in its unit, within its bounds, with a source."""
-    assert problems(policy.builtin(), PARAMETERS) == []
+    assert problems(policy.builtin(), PARAMETERS, LIMITS) == []
 
 
 def test_every_parameter_is_declared_once() -> None:
@@ -119,6 +119,27 @@ def test_each_parameter_is_missed(key: str) -> None:
     stated = {name: item for name, item in FOUNDING.stated.items() if name != key}
     told = problems(replace(FOUNDING, stated=stated), PARAMETERS)
     assert [sentence.split(":")[0] for sentence in told] == [f"{key} is missing"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ([("pitch.mending_base", "0.6")], "pitch.mending_base + pitch.mending_by_reliability + transparency.clear"),
+        ([("transparency.vague", "0.16")], "transparency.vague is over transparency.clear"),
+        ([("apology.forgiveness", "0.07")], "apology.responsibility + apology.repair"),
+        ([("apology.prior_positive", "21")], "apology.prior_positive is over apology.prior_all"),
+    ],
+)
+def test_a_policy_cannot_make_what_costs_trust_pay(changes: list[tuple[str, str]], found: str) -> None:
+    """Numbers that are fine one by one are refused where together they would break a law of the economy."""
+    told = problems(variant(*changes, name="pays"), PARAMETERS, LIMITS)
+    assert [sentence.startswith(found) for sentence in told] == [True]
+
+
+def test_a_limit_on_what_is_missing_is_silent() -> None:
+    """A missing parameter is told once, by its own name."""
+    stated = {name: item for name, item in FOUNDING.stated.items() if name != "apology.repair"}
+    assert len(problems(replace(FOUNDING, stated=stated), PARAMETERS, LIMITS)) == 1
 
 
 # Schedules

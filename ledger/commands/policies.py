@@ -64,7 +64,7 @@ def check(file: Path) -> None:
         raise click.ClickException(f"{file}: not UTF-8 at byte {wrong.start}") from wrong
     except InvalidPolicy as wrong:
         raise click.ClickException(f"{file}: {wrong.detail}") from wrong
-    found = policies.problems(read, kinds.PARAMETERS)
+    found = policies.problems(read, kinds.PARAMETERS, kinds.LIMITS)
     for problem in found:
         say(f"{file}: {problem}")
     if found:

@@ -12,7 +12,7 @@ from ledger.economy import Move
 from ledger.errors import InvalidEvent
 from ledger.kinds import apology, breach, engagement, pitch, post, reversal, scatter, transparency
 from ledger.kinds.base import Breach, Context, Factors, Kind, Line, LineKind, Past, Tally
-from ledger.policy import BOOK_PARAMETERS, Parameter, Rates
+from ledger.policy import BOOK_PARAMETERS, Limit, Parameter, Rates
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
@@ -50,6 +50,17 @@ PARAMETERS: tuple[Parameter, ...] = (
     *(parameter for kind in KINDS.values() for parameter in kind.parameters),
 )
 
+LIMITS: tuple[Limit, ...] = (
+    Limit(
+        ("pitch.mending_base", "pitch.mending_by_reliability", "transparency.clear"),
+        "1",
+        "a pitch that gives back more than it drains would pay",
+    ),
+    Limit(("transparency.vague",), "transparency.clear", "more disclosure must never cost more"),
+    Limit(tuple(f"apology.{part}" for part in apology.PARTS), "1", "an apology must not win back more than was lost"),
+    Limit(("apology.prior_positive",), "apology.prior_all", "no more can be favourable than there are"),
+)
+
 
 def named(name: object) -> Kind:
     """The kind of that name. Raises InvalidEvent naming the kinds there are."""
@@ -70,6 +81,7 @@ def reason(line_kind: str, facts: Mapping[str, object], factors: Factors) -> str
 
 __all__ = [
     "KINDS",
+    "LIMITS",
     "LINES",
     "PARAMETERS",
     "Breach",
