@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import Response
 
 from api import encoding, metrics, problems, receipts, state
 from api.problems import InvalidRequest, TooLarge
@@ -26,7 +26,7 @@ def lines(limit: int) -> Lines:
     Raises MalformedBody, WrongMediaType, InvalidRequest, TooLarge.
     """
     media = encoding.media_type(encoding.JSON, encoding.NDJSON)
-    body = request.get_data(cache=False)
+    body = encoding.body()
     if media == encoding.NDJSON:
         found = [(number, _line(text)) for number, text in enumerate(body.split(b"\n"), 1) if text.strip()]
     else:

@@ -51,7 +51,15 @@ def media_type(*accepted: str) -> str:
 def body_json() -> Any:
     """The request's JSON body. Raises MalformedBody or WrongMediaType."""
     media_type(JSON)
-    return parse(request.get_data(cache=False))
+    return parse(body())
+
+
+def body() -> bytes:
+    """The request's whole body. Raises MalformedBody where the connection broke before its announced end."""
+    data = request.get_data(cache=False)
+    if request.content_length is not None and len(data) != request.content_length:
+        raise MalformedBody(f"the body ended after {len(data)} of {request.content_length} bytes")
+    return data
 
 
 def parse(text: bytes) -> Any:
