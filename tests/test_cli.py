@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import pytest
@@ -86,11 +86,33 @@ def test_the_commands_are_those_promised() -> None:
 
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
 def test_help_shows_an_example_and_the_exit_codes(shell: Shell, words: tuple[str, ...]) -> None:
-    """Every command's help has an example to copy and says what its exit codes mean."""
+    """Every command's help has an example of it on one line and says what its exit codes mean."""
     told = shell(*words, "--help").stdout
 
-    assert f"Example:  trust-ledger {words[0]}" in told
+    assert re.search(rf"^  Example:  trust-ledger {' '.join(words)}.*\n\Z", told, re.MULTILINE)
     assert re.search(r"Exit codes: 0 .*1 .*2\s", told, re.DOTALL)
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_examples_can_be_typed(shell: Shell, words: tuple[str, ...]) -> None:
+    """Every example is understood as it stands."""
+    for name in ("ratings.csv", "mine.toml"):
+        (shell.folder / name).touch()
+    command, rest = resolved(words)
+    example = re.split(r"[(|>&]", (command.epilog or "").partition("trust-ledger ")[2])[0]
+    command, rest = resolved(tuple(example.split()))
+
+    assert example.split()[: len(words)] == list(words)
+    assert command.make_context(command.name, rest).params.keys() >= {each.name for each in command.params} - {"help"}
+
+
+def resolved(words: tuple[str, ...]) -> tuple[click.Command, list[str]]:
+    """The command that words lead to, and the words left for it."""
+    command, rest = cast("click.Command", cli.main), list(words)
+    while isinstance(command, click.Group) and rest:
+        _, found, rest = command.resolve_command(click.Context(command), rest)
+        command = cast("click.Command", found)
+    return command, rest
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def keys() -> None:
 
 @keys.command(
     short_help="Make a key.",
-    epilog="Example:  trust-ledger keys create --role partner --owner acme --network video",
+    epilog="Example:  trust-ledger keys create --role partner --owner acme --network tv",
 )
 @click.option("--role", type=click.Choice(keys_of.ROLES), required=True, help="Whose kind of key it is.")
 @click.option("--owner", required=True, help="The partner's or brand's slug, or the creator's id.")

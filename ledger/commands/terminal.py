@@ -25,7 +25,7 @@ from ledger.settings import Settings
 
 TOLD = (LedgerError, DBAPIError, sqlite3.Error, psycopg.Error, OSError)
 EPOCH = date(1970, 1, 1)
-NO_TABLES = ("no such table", "does not exist")
+NO_TABLE = "42P01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def sentence(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     first = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    if any(words in first for words in NO_TABLES):
+    if "no such table" in first or getattr(cause, "sqlstate", None) == NO_TABLE:
         return f"the database is not set up ({first}): run trust-ledger init"
     return f"the database answered: {first}"
 
