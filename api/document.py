@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from importlib import resources
 from typing import Any
 
 import orjson
@@ -34,6 +35,19 @@ OPTIONS: dict[str, Any] = {
     },
     "servers": [{"url": "/"}],
 }
+PARAMETERS = {
+    "creator": "the creator's UUID, or network:id as the network has it",
+    "meter": "which book, network:<slug>; it may be left out of a query where the creator has one only",
+    "seq": "the line's number in its book, from 1",
+    "version": "the policy's version",
+    "as_of": "the moment to look at, RFC 3339; now where left out",
+    "from": "the first day",
+    "to": "the last day",
+    "interval": "how many days a point covers",
+    "kind": "lines of this kind only",
+    "after": "`next` of the page before",
+    "limit": "lines on a page",
+}
 
 
 def prepare(spec: APISpec) -> None:
@@ -45,8 +59,33 @@ def prepare(spec: APISpec) -> None:
 
 
 def finish(app: Flask, spec: APISpec) -> None:
-    """Keep the whole document as the bytes it is sent as."""
-    app.extensions[NAME] = orjson.dumps(spec.to_dict(), option=orjson.OPT_NON_STR_KEYS)
+    """Complete the document with what its resources left unsaid, and keep it as the bytes it is sent as."""
+    document = spec.to_dict()
+    shown = orjson.loads(resources.files("api").joinpath("examples.json").read_bytes())
+    for item in document["paths"].values():
+        for parameter in item.get("parameters", []):
+            explain(parameter)
+        for operation in (value for name, value in item.items() if name != "parameters"):
+            for parameter in operation.get("parameters", []):
+                explain(parameter)
+            illustrate(operation, shown.get(operation["operationId"], {}))
+    app.extensions[NAME] = orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
+
+
+def explain(parameter: dict[str, Any]) -> None:
+    """Say what a parameter is, where its resource does not."""
+    name = parameter.get("name")
+    if name in PARAMETERS and not (parameter.get("description") or parameter["schema"].get("description")):
+        parameter["description"] = PARAMETERS[name]
+
+
+def illustrate(operation: dict[str, Any], shown: dict[str, Any]) -> None:
+    """Give an operation's bodies the examples that its resource does not."""
+    bodies = {"request": operation.get("requestBody"), "answer": operation["responses"].get("200")}
+    for name, body in bodies.items():
+        for content in (body or {}).get("content", {}).values():
+            if name in shown and not content.keys() & {"example", "examples"}:
+                content["example"] = shown[name]
 
 
 @blp.get("/openapi.json")
