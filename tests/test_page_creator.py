@@ -1,0 +1,273 @@
+"""The creator's ledger page: who sees what, and that it can be read by anyone, on anything."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
+from pydantic import SecretStr
+from werkzeug.serving import make_server
+
+from api import sheet
+from ledger import creators, demo, links, policy, rules
+from ledger.creators import AccountOf
+from ledger.db import Database
+from ledger.economy import DAY_US
+from ledger.settings import Settings
+from tests.api_fixtures import NOW_US, Clock, Holder, event
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-quic",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDE, PHONE = 1280, 390
+
+
+def token(app: Flask, creator_id: str, *, now_us: int = NOW_US) -> str:
+    """The query that opens a creator's page as its owner."""
+    settings = app.extensions["trust_ledger"].settings
+    return links.sign_page_link(settings, creator_id, now_us=now_us).partition("?")[2]
+
+
+# Who sees what
+
+
+def test_a_public_page_is_anyones(client: FlaskClient, public_creator_id: str) -> None:
+    """Without a key: name, meter, label; no statement."""
+    answer = client.get("/c/grace")
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    assert "Grace" in answer.text
+    assert 'class="number">0<' in answer.text
+    assert "statement-heading" not in answer.text
+    assert "noindex" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/c/ada", "/c/nobody", "/c/00000000-0000-7000-8000-000000000000", "/c/ada?t=x"])
+def test_a_private_page_is_not_there(client: FlaskClient, creator_id: str, path: str) -> None:
+    """A private creator's page and one that never was look the same: a page that says so, with 404."""
+    answer = client.get(path)
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "There is no page here" in answer.text
+    assert answer.text == client.get("/c/never-was").text
+
+
+def test_the_owners_link_opens_everything(app: Flask, client: FlaskClient, partner: Holder, creator_id: str) -> None:
+    """With the signed link a private page is there, with each line's reason; it is not to be indexed."""
+    assert partner.post("/v1/events", json=event(kind="breach", facts={"severity": 4})).status_code == 201
+    answer = client.get(f"/c/ada?{token(app, creator_id)}")
+    assert answer.status_code == 200
+    assert "A grave breach of trust (other), substantiated. Lost until you own it." in answer.text
+    assert "In the red by 17.50" in answer.text
+    assert "It works until 23 December 2026" in answer.text
+    assert "noindex" in answer.text
+    assert client.get(f"/c/{creator_id}?{token(app, creator_id)}").status_code == 200
+
+
+def test_a_link_opens_one_page_for_thirty_days(
+    app: Flask, client: FlaskClient, clock: Clock, creator_id: str, public_creator_id: str
+) -> None:
+    """Another creator's link, a tampered one and one of last month open nothing."""
+    good = token(app, creator_id)
+    assert client.get(f"/c/ada?{token(app, public_creator_id)}").status_code == 404
+    assert client.get(f"/c/ada?{good}x").status_code == 404
+    clock.pass_days(29.9)
+    assert client.get(f"/c/ada?{good}").status_code == 200
+    clock.pass_days(0.2)
+    assert client.get(f"/c/ada?{good}").status_code == 404
+
+
+def test_each_network_has_its_tab(client: FlaskClient, books: Database) -> None:
+    """Where a creator has several books, each is a link; the page says which one it shows."""
+    accounts = [AccountOf("tiktok", "t", 5), AccountOf("youtube", "y", 7)]
+    told = {"display_name": "Two", "handle": "two", "visibility": "public", "accounts": accounts}
+    books.write(lambda s: creators.enrol(s, consent_at_us=1, enrolled_by="acme", now_us=1, **told))  # type: ignore[arg-type]
+    text = client.get("/c/two?meter=network:youtube").text
+    assert '<a href="?meter=network:tiktok">tiktok</a>' in text
+    assert '<a href="?meter=network:youtube" aria-current="page">youtube</a>' in text
+    assert client.get("/c/two?meter=network:x").status_code == 404
+
+
+def test_names_are_written_not_run(client: FlaskClient, books: Database) -> None:
+    """Whatever a creator is called, the page shows it as text."""
+    told = {"display_name": "<script>x</script>", "handle": "evil", "visibility": "public"}
+    accounts = [AccountOf("youtube", "evil")]
+    books.write(lambda s: creators.enrol(s, accounts=accounts, consent_at_us=1, enrolled_by="a", now_us=1, **told))
+    answer = client.get("/c/evil")
+    assert "<script" not in answer.text
+    assert "style-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+def test_a_statement_goes_on_over_pages(app: Flask, client: FlaskClient, partner: Holder, creator_id: str) -> None:
+    """After 400 lines a link leads to the older ones, and back."""
+    many = [event(f"p-{number}", kind="post", facts={}) for number in range(405)]
+    assert partner.post("/v1/events/batch", json=many).status_code == 200
+    opened = token(app, creator_id)
+    assert "before=6#" in client.get(f"/c/ada?{opened}").text
+    older = client.get(f"/c/ada?{opened}&before=6").text
+    assert "5 ordinary posts" in older
+    assert "Newest lines" in older
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("micros", "told"),
+    [(0, "0.00"), (1_234_567_890, "+1,234.57"), (-500_000, "\N{MINUS SIGN}0.50"), (1_234, "+0.0012")],
+)
+def test_changes_carry_their_sign(micros: int, told: str) -> None:
+    """A true minus, a plus, and as many places as it takes not to vanish."""
+    assert sheet.signed(micros) == told
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "told"),
+    [
+        (20_780, 20_780, "23 Nov 2026"),
+        (20_778, 20_780, "21\N{EN DASH}23 Nov 2026"),
+        (20_750, 20_780, "24 Oct \N{EN DASH} 23 Nov 2026"),
+    ],
+)
+def test_days_are_said_shortly(first: int, last: int, told: str) -> None:
+    """One day, days of a month, days of two."""
+    assert sheet.short_days(first, last) == told
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, as the system has it."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on the PATH")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The pages of a server with the made-up story of the demonstration, by what there is to see on them."""
+    from api import create_app
+    from ledger import db
+
+    url = f"sqlite:///{tmp_path_factory.mktemp('page') / 'ledger.sqlite3'}"
+    db.migrate(url)
+    settings = Settings(database_url=url, pepper=SecretStr("pepper"), signing_key=SecretStr("key"))
+    app = create_app(settings)
+    ledger = app.extensions["trust_ledger"]
+    ledger.clock = Clock()
+    told = plant(ledger.database)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    root = f"http://127.0.0.1:{server.port}"
+    whole = {name: f"{root}/c/{name}?{token(app, creator_id)}" for name, creator_id in told.items()}
+    yield {
+        "public": f"{root}/c/mara-bakes",
+        "owner": whole["wen-by-the-sea"],
+        "empty": f"{root}/c/lio-draws",
+        "red": whole["deep-red"],
+        "lost": f"{root}/c/wen-by-the-sea",
+    }
+    server.shutdown()
+    ledger.database.dispose()
+
+
+def plant(database: Database) -> dict[str, str]:
+    """Three creators of the demonstration, and one far in the red. Returns their ids by handle."""
+    founding = policy.builtin()
+    schedule = policy.Schedule.of(founding)
+    database.write(lambda session: rules.install(session, founding, effective_day=0, now_us=1))
+    grave = demo.Moment(40, "breach", {"severity": 4, "category": "fraud"}, "grave")
+    fallen = demo.Told(AccountOf("photo", "red", 900), (demo.Stretch(30, 0.2, 0.5),), (grave,))
+    red = demo.Story("deep-red", "Rae Down", (), (fallen,))
+    stories = [demo.MARA, demo.WEN, demo.LIO, red]
+    told = {"now_us": NOW_US, "pepper": b"p", "schedule": schedule}
+    for story in stories:
+        database.write(partial(demo.plant, story=story, **told))  # type: ignore[arg-type]
+    return {one.handle: database.read(partial(creators.by_handle, handle=one.handle)) for one in stories}
+
+
+def opened(browser: Browser, url: str, *, width: int, scheme: Any) -> Page:
+    """A page in a window of that width and theme. What it logs is kept in `page.console`."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(url)
+    return page
+
+
+SEEN = ["public", "owner", "empty", "red", "lost"]
+
+
+@pytest.mark.parametrize("seen", SEEN)
+@pytest.mark.parametrize(("width", "scheme"), [(WIDE, "light"), (PHONE, "dark")])
+def test_a_page_can_be_read_by_everyone(
+    browser: Browser, addresses: dict[str, str], seen: str, width: int, scheme: str
+) -> None:
+    """axe finds nothing to complain of, in both themes, with every fold open; nothing is cut off at the side."""
+    page = opened(browser, addresses[seen], width=width, scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"][:90] for node in one["nodes"][:3]]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize("seen", SEEN)
+def test_a_page_fits_a_small_phone(browser: Browser, addresses: dict[str, str], seen: str) -> None:
+    """At 320 pixels nothing runs over the edge."""
+    page = opened(browser, addresses[seen], width=320, scheme="light")
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.context.close()
+
+
+def test_both_themes_are_different(browser: Browser, addresses: dict[str, str]) -> None:
+    """The page follows the reader's theme."""
+    colours = set()
+    for scheme in ("light", "dark"):
+        page = opened(browser, addresses["public"], width=WIDE, scheme=scheme)
+        colours.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        page.context.close()
+    assert len(colours) == 2
+
+
+def test_one_drawing_is_seen_at_each_width(browser: Browser, addresses: dict[str, str]) -> None:
+    """A wide window gets the wide chart, a phone the narrow one, and neither both; pitches are marked on it."""
+    for width, shown in ((WIDE, "wide"), (PHONE, "narrow")):
+        page = opened(browser, addresses["owner"], width=width, scheme="light")
+        assert page.locator(".chart:visible").get_attribute("class") == f"chart {shown}"
+        assert page.locator(".chart:visible .spot.pitch").count() > 5
+        assert page.locator(".chart:visible .spot.breach title").text_content() is not None
+        page.context.close()
+
+
+def test_a_page_needs_no_script_and_breaks_no_rule_of_its_own(browser: Browser, addresses: dict[str, str]) -> None:
+    """Nothing is refused by the content policy, and there is no script to run."""
+    context = browser.new_context()
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(addresses["owner"])
+    assert complaints == []
+    assert page.locator("script").count() == 0
+    context.close()
+
+
+def test_the_day_of_the_story_is_the_clocks() -> None:
+    """The tests of this page stand on 23 November 2026."""
+    assert sheet.spoken_day(NOW_US // DAY_US) == "23 November 2026"
