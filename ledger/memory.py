@@ -130,9 +130,8 @@ class Memory:
         return max(0, -sum(past.surviving.fresh + past.surviving.bedrock for past in lines))
 
     def _of_event(self, breach: Written) -> list[Written]:
-        """A breach's entry, after the pitch that it belongs to where that was hidden; reversed ones left out."""
-        seqs = [seq for seq in (breach.about, breach.seq) if seq is not None and seq not in self.reversed]
-        return [self._kept[seq] for seq in seqs]
+        """A breach's entry, after the pitch that it belongs to where that was hidden."""
+        return [self._kept[seq] for seq in (breach.about, breach.seq) if seq is not None]
 
     def _resting_on(self, cleared: Written) -> list[Written]:
         breach = self._kept[cleared.about or 0]

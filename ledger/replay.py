@@ -110,7 +110,6 @@ class Replay:
     def take(self, row: EntryRow, event: EventRow | None, target: Undone | None) -> None:
         """Check the next entry and take it in. `target` is the entry it reverses. Raises Wrong."""
         self._link(row)
-        self._keep_time(row)
         after = self._settle(row) if row.kind == SETTLEMENT else self._line(row, event, target)
         self.seq, self.head, self.recorded_at_us = row.seq, row.hash, row.recorded_at_us
         self.policy_version, self.state = row.policy_version, after
@@ -147,16 +146,12 @@ class Replay:
             raise Wrong(self.seq + 1, f"entry {self.seq + 1} is missing: the next one there is {row.seq}")
         if row.prev_hash != (self.head or chain.GENESIS):
             raise Wrong(row.seq, "it does not link to the entry before it")
+        if row.recorded_at_us <= self.recorded_at_us:
+            raise Wrong(row.seq, "it was recorded no later than the entry before it")
         if row.hash_version != chain.HASH_VERSION or chain.entry_hash(row) != row.hash:
             raise Wrong(row.seq, "its hash is not that of what it says")
         if row.about is not None and not 1 <= row.about < row.seq:
             raise Wrong(row.seq, f"it is about entry {row.about}, which does not come before it")
-
-    def _keep_time(self, row: EntryRow) -> None:
-        if row.recorded_at_us <= self.recorded_at_us:
-            raise Wrong(row.seq, "it was recorded no later than the entry before it")
-        if row.settled_through < self.state.day:
-            raise Wrong(row.seq, "it is settled through an earlier day than the entry before it")
 
     def _settle(self, row: EntryRow) -> State:
         if row.event_id is not None or row.event_hash or row.about is not None:

@@ -372,6 +372,39 @@ def test_an_entry_links_to_the_one_before_it(town: Town) -> None:
     assert (finding.seq, "link" in finding.what) == (entry.seq + 1, True)
 
 
+def test_a_book_has_a_clock_that_only_moves_forward(town: Town) -> None:
+    """An entry recorded before the one it follows is found though all hashes were made to fit it."""
+    with tampering(town) as session:
+        entry = [row for row in entries_of(session, town) if row.kind == "settlement"][1]
+        forge(session, town, entry, lambda row: row._replace(recorded_at_us=1))
+        assert town.found(session) == (town.u1, METER, entry.seq)
+
+
+def test_a_book_never_goes_back_to_an_earlier_day(town: Town) -> None:
+    """An entry settled through a day before the one it follows is found though all hashes were made to fit it."""
+    with tampering(town) as session:
+        entry = [row for row in entries_of(session, town) if row.kind == "settlement"][1]
+        forge(session, town, entry, lambda row: row._replace(settled_through=row.settled_through - 400))
+        assert town.found(session) == (town.u1, METER, entry.seq)
+
+
+def test_what_one_event_made_was_recorded_at_once(town: Town) -> None:
+    """A second line recorded later than right after the first is found though all hashes were made to fit it."""
+    with tampering(town) as session:
+        entry = next(row for row in entries_of(session, town) if row.kind == "transparency" and row.about)
+        forge(session, town, entry, lambda row: row._replace(recorded_at_us=row.recorded_at_us + 1))
+        assert town.found(session) == (town.u1, METER, entry.seq)
+
+
+def test_an_event_has_all_the_entries_that_it_made(town: Town) -> None:
+    """The second line of the last event cut off is found though the book does not count it either."""
+    with tampering(town) as session:
+        last = the_entry(session, town, "last").seq
+        remove(session, "entry", OF_ENTRY, town.u1, METER, last)
+        db.execute(session, f"UPDATE book SET seq = ? WHERE {OF_BOOK}", (last - 1, town.u1, METER))
+        assert town.found(session) == (town.u1, METER, last)
+
+
 def test_decay_follows_the_policy_of_its_day(town: Town) -> None:
     """A settlement under a policy that was not yet in force is found though all hashes were made to fit it."""
     with tampering(town) as session:
@@ -484,7 +517,8 @@ def test_no_event_of_an_entry_can_be_deleted(town: Town, place: str) -> None:
         event = event_of(session, the_entry(session, town, place))
         first = orjson.loads(event.outcome)["entries"][0][1]
         remove(session, "event", OF_EVENT, event.creator_id, event.event_id)
-        assert town.found(session) == (town.u1, METER, first)
+        finding = town.finding(session)
+    assert finding == Finding(town.u1, METER, first, f"its event {event.event_id} is missing")
 
 
 @pytest.mark.parametrize("seq", [1, 1000])
