@@ -94,7 +94,7 @@ parts = st.fixed_dictionaries(
 
 
 @given(books, histories, pitches)
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_pitching_never_pays(book: State, history: list[Step], pitch: Step) -> None:
     """One pitch more never leaves more standing, on no later day, whatever else is earned and pitched."""
     never_above([*history, pitch], history, book)
@@ -116,7 +116,7 @@ def test_splitting_a_campaign_never_costs_less(book: State, pitch: Step, posts: 
 
 
 @given(books, histories, pitches)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_more_disclosure_never_costs_more(book: State, history: list[Step], pitch: Step) -> None:
     """A clearly disclosed pitch leaves at least what a vague one leaves, and that at least what a hidden one does."""
     clear, vague = ([*history, pitch._replace(facts=pitch.facts | {"disclosure": how})] for how in ("clear", "vague"))
@@ -135,7 +135,7 @@ def test_a_better_fit_never_costs_more(book: State, pitch: Step, one: int, other
 
 
 @given(books, pitches, st.integers(0, 120), st.integers(0, 120))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_a_longer_wait_never_costs_a_larger_share(book: State, pitch: Step, one: int, other: int) -> None:
     """After an earlier pitch, waiting longer never raises the share of standing that the next one drains."""
     book = book._replace(fresh=abs(book.fresh))
@@ -166,7 +166,7 @@ def test_a_pitch_before_a_fall_never_pays(bad: Step) -> None:
 
 
 @given(books, histories, days, breaches, st.integers(0, 60), parts)
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_breach_and_apology_never_end_above_no_breach(
     book: State, history: list[Step], day: int, breach: dict[str, Any], wait: int, sorry: dict[str, Any]
 ) -> None:
@@ -243,7 +243,7 @@ hollow = st.one_of(
     st.lists(st.tuples(st.integers(0, 40), hollow), max_size=12),
     st.integers(0, 300),
 )
-@settings(max_examples=600)
+@settings(max_examples=300)
 @example(
     State(),
     [
