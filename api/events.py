@@ -53,12 +53,17 @@ def post_batch(query: dict[str, Any]) -> Response:
 
     Each line is posted, replayed or refused by itself unless `atomic`; the answer says which, in the same order.
     """
-    auth.need(*(["events:backfill"] if query["backfill"] else []))
-    found = batches.lines(state.ledger().settings.batch_limit)
+    if query["backfill"]:
+        auth.need("events:backfill")
+    return take(batches.lines(state.ledger().settings.batch_limit), **query)
+
+
+def take(lines: batches.Lines, *, backfill: bool, atomic: bool) -> Response:
+    """The response to a batch, posted line by line or refused as a whole."""
     try:
-        return batches.answer(found, batches.post(found, key=auth.current(), **query))
+        return batches.answer(lines, batches.post(lines, key=auth.current(), backfill=backfill, atomic=atomic))
     except AtomicRefused as refusal:
-        return batches.refuse(found, refusal)
+        return batches.refuse(lines, refusal)
 
 
 def answer(receipt: Receipt) -> Response:

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ EARLIEST_US = 946_684_800_000_000  # 2000-01-01: nothing this ledger speaks of i
 SKEW_US = 5 * 60 * 1_000_000
 METER = re.compile(r"network:[a-z0-9][a-z0-9_-]{0,63}")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+CREATOR_FORM = "must be a UUID or network:external_id"
 REFERENCE = facts_of.Name("the partner's own reference, unique for life per creator", 200)
 
 
@@ -79,16 +81,22 @@ class Receipt:
 
 def parse_ref(text: object) -> CreatorRef:
     """A creator by UUID or by `network:external_id`. Raises InvalidEvent."""
-    if isinstance(text, str):
-        if UUID.fullmatch(text):
-            return CreatorRef(creator_id=text)
-        network, colon, external_id = text.partition(":")
-        if colon and METER.fullmatch(f"network:{network}"):
-            try:
-                return CreatorRef(network=network, external_id=REFERENCE.read(external_id))
-            except ValueError as reason:
-                raise InvalidEvent([("/creator", f"the part after the colon {reason}")]) from reason
-    raise InvalidEvent([("/creator", "must be a UUID or network:external_id")])
+    if not isinstance(text, str):
+        raise InvalidEvent([("/creator", CREATOR_FORM)])
+    return _parse_ref(text)
+
+
+@lru_cache(maxsize=10_000)
+def _parse_ref(text: str) -> CreatorRef:
+    if UUID.fullmatch(text):
+        return CreatorRef(creator_id=text)
+    network, colon, external_id = text.partition(":")
+    if not colon or not METER.fullmatch(f"network:{network}"):
+        raise InvalidEvent([("/creator", CREATOR_FORM)])
+    try:
+        return CreatorRef(network=network, external_id=REFERENCE.read(external_id))
+    except ValueError as reason:
+        raise InvalidEvent([("/creator", f"the part after the colon {reason}")]) from reason
 
 
 def seal(pepper: bytes, name: str) -> str:
