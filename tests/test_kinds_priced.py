@@ -135,13 +135,11 @@ RICH = State(trust("300"), credits=trust("300"), day=DAY)
 
 
 def test_a_disclosed_pitch() -> None:
-    """A stranger's pitch to 50,000 followers, fit 0.7, from a standing of 300.
-
-    fit 1.5 - 0.7 = 0.8; size 1 + 0.15 * log10(5) = 1.104846; fatigue 1; stranger 1.5.
-    0.05 * 0.8 = 0.04; * 1.104846 = 0.044193; * 1.5 = 0.066289 (truncated to ppm): 300 * 0.066289 = 19.8867.
-    Reliability 301 / 302 = 0.996688; mending 0.5 + 0.33 * 0.996688 = 0.828907: 19.8867 * 0.828907 = 16.484224.
-    Clear disclosure gives back 0.15 * 19.8867 = 2.983005.
-    """
+    """A stranger's pitch to 50,000 followers, fit 0.7, from a standing of 300, drains 19.8867."""
+    # fit 1.5 - 0.7 = 0.8; size 1 + 0.15 * log10(5) = 1.104846; fatigue 1; stranger 1.5.
+    # 0.05 * 0.8 = 0.04; * 1.104846 = 0.044193; * 1.5 = 0.066289 (truncated to ppm): 300 * 0.066289 = 19.8867.
+    # Reliability 301 / 302 = 0.996688; mending 0.5 + 0.33 * 0.996688 = 0.828907: 19.8867 * 0.828907 = 16.484224.
+    # Clear disclosure gives back 0.15 * 19.8867 = 2.983005.
     facts: dict[str, Any] = {"brand": "acme", "disclosure": "clear", "fit": "0.7", "followers": 50_000}
     drain, credit = moves("pitch", facts, context(state=RICH))
     assert drain == Move(
