@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from flask import g, request
 
 from api import state
-from api.problems import UNKNOWN_CREATOR, NotAuthenticated
+from api.problems import KEY_ID, UNKNOWN_CREATOR, NotAuthenticated
 from ledger import keys
 from ledger.errors import Forbidden, InvalidEvent, UnknownCreator
 from ledger.events import CreatorRef, parse_ref
@@ -45,7 +45,9 @@ def need(*scopes: str) -> None:
 def authenticate() -> Key:
     """The key of this request, read once from the database, so that a revoked one is refused at once."""
     if "key" not in g:
-        g.key = _authenticated(request.headers.get("Authorization", ""))
+        environ = request.environ
+        g.key = _authenticated(environ.get("HTTP_AUTHORIZATION", ""))
+        environ[KEY_ID] = g.key.key_id
     return cast("Key", g.key)
 
 

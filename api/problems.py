@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 import psycopg
-from flask import Flask, Response, g
+from flask import Flask, Response, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -24,6 +24,7 @@ from ledger.errors import LedgerError
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+FAILURE, KEY_ID = "trust_ledger.failure", "trust_ledger.key_id"  # what the log is told, in the WSGI environment
 UNKNOWN_CREATOR = "no such creator, or none that this key may know of"
 Errors = Sequence[tuple[str, str]]
 
@@ -198,7 +199,7 @@ def raw(status: int) -> bytes:
 def of_failure(error: Exception) -> Response:
     """Anything else: the database being away, or a mistake of ours, which is logged and told to nobody."""
     status = 503 if is_away(error) else 500
-    g.failure = error
+    request.environ[FAILURE] = error
     code, detail = CODES[status]
     return problem(status, code, detail)
 

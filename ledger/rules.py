@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ledger import db, policy, tables
+from ledger import db, kinds, policy, tables
 from ledger.db import Reading, Session
-from ledger.errors import Conflict
+from ledger.errors import Conflict, InvalidPolicy
 from ledger.policy import Policy, Schedule
 
 POLICY = tables.PolicyText.__table__  # type: ignore[attr-defined]
@@ -21,8 +21,11 @@ def schedule(session: Reading) -> Schedule:
 def install(session: Session, new: Policy, *, effective_day: int, now_us: int) -> bool:
     """Store a policy to take effect on a day. False where it is there already.
 
-    Raises Conflict where the same policy is stored for another day.
+    Raises Conflict where the same policy is stored for another day, InvalidPolicy where it cannot price everything.
     """
+    wrong = policy.problems(new, kinds.PARAMETERS, kinds.LIMITS)
+    if wrong:
+        raise InvalidPolicy(wrong[0])
     rows = db.fetch(session, "SELECT effective_day FROM policy WHERE version = ?", (new.version,))
     if rows:
         if rows[0][0] != effective_day:
