@@ -45,6 +45,11 @@ class State(NamedTuple):
         return self.mending_pitch + self.mending_breach
 
     @property
+    def at_stake(self) -> int:
+        """What a fall can reach: standing and what is mending, so that no pool shelters trust; never below 0."""
+        return max(self.standing + self.mending, 0)
+
+    @property
     def pools(self) -> Pools:
         """The four pools alone."""
         return Pools(self.fresh, self.bedrock, self.mending_pitch, self.mending_breach)

@@ -53,6 +53,7 @@ class Memory:
     reversed: set[int] = field(default_factory=set)
     _kept: dict[int, Written] = field(default_factory=dict)
     _about: dict[int, list[int]] = field(default_factory=dict)
+    _happened: dict[int, int] = field(default_factory=dict)
     _last: Written | None = None
     _undone: list[Written] = field(default_factory=list)
     _tie: int = 0
@@ -68,7 +69,7 @@ class Memory:
             case "engagement":
                 known |= self._expected_engagement(told, factors, policy)
             case "pitch" | "breach" if "standing" in factors:
-                known["standing"] = max(before.standing, 0)
+                known["standing"] = max(before.standing, 0) if told.kind.name == "pitch" else before.at_stake
             case "evasion":
                 known["breach"] = self.breaches[written.about or 0].amount
             case "apology":
@@ -160,9 +161,9 @@ class Memory:
         hidden = told.kind.name == "undisclosed_pitch"
         category = "undisclosed" if hidden else told.facts["category"]
         severity = 0 if hidden else told.facts["severity"]
-        self.breaches[written.seq] = Breach(
-            written.seq, told.occurred_day, category, severity, -told.amount, undisclosed=hidden
-        )
+        day = told.day if hidden else told.occurred_day
+        self.breaches[written.seq] = Breach(written.seq, day, category, severity, -told.amount, undisclosed=hidden)
+        self._happened[written.seq] = told.occurred_day
         self._kept[written.seq] = written
         if written.about is not None and self._last is not None:
             self._kept[self._last.seq] = self._last
@@ -172,7 +173,7 @@ class Memory:
             self._uncount(self._resting_on(written))
             breach = self.breaches[about]
             kind = KINDS["undisclosed_pitch" if breach.undisclosed else "breach"]
-            self._uncount_day(kind.counted(breach.amount), breach.day)
+            self._uncount_day(kind.counted(breach.amount), self._happened[about])
         self._mark(about, SETTLED_BY[written.kind], done=True)
         self._kept[written.seq] = written
         self._about.setdefault(about, []).append(written.seq)

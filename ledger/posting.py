@@ -27,6 +27,8 @@ TALLY = tables.Tally.__table__  # type: ignore[attr-defined]
 TIE = tables.Tie.__table__  # type: ignore[attr-defined]
 BREACH = tables.Breach.__table__  # type: ignore[attr-defined]
 
+LATEST_DAYS = 366  # what is left of an older event is not worth the lock it would be worked out under
+
 
 class AtomicRefused(Exception):
     """An atomic batch held a refusal: nothing was posted or remembered. `receipts` say which and why."""
@@ -101,14 +103,14 @@ def _post_one(batch: Batch, job: Job) -> Receipt:
         return lookups.replay(known, event)
     if book is None:
         return _unknown_creator(event)
-    if event.occurred_at_us > batch.now_us + SKEW_US:
-        error = ("/occurred_at", "lies in the future")
+    if (wrong := _wrong_time(batch, event)) is not None:
+        errors = (("/occurred_at", wrong),)
         return Receipt(
             event.external_ref,
             "refused",
             code="invalid_event",
-            detail=error[1],
-            errors=(error,),
+            detail=f"/occurred_at: {wrong}",
+            errors=errors,
             remembered=False,
         )
     before = replace(book, new_entries=list(book.new_entries)) if event.kind.refers_to else book
@@ -122,6 +124,16 @@ def _post_one(batch: Batch, job: Job) -> Receipt:
         batch.books[job.book] = before  # a refused event leaves no trace in the book, not even that it is live
         return _remember(batch, job, {"code": refusal.code, "detail": refusal.detail, "pointer": refusal.pointer}, ())
     return _write_lines(batch, job, book, context, lines, at)
+
+
+def _wrong_time(batch: Batch, event: NewEvent) -> str | None:
+    """Why an event cannot be taken for its time alone. A hidden pitch is priced when found, however old."""
+    if event.occurred_at_us > batch.now_us + SKEW_US:
+        return "lies in the future"
+    late_us = batch.now_us - event.occurred_at_us
+    if late_us > LATEST_DAYS * DAY_US and not batch.backfill and event.kind.name != "undisclosed_pitch":
+        return f"is more than {LATEST_DAYS} days ago: give the day it came to light, or use backfill"
+    return None
 
 
 def _recorded_at(batch: Batch, book: OpenBook, event: NewEvent) -> int:
@@ -168,7 +180,7 @@ def _update_memory(
         book.tallies[day] = replace(tally, **{name: getattr(tally, name) + 1 for name in counts})
     for line, posted in zip(lines, planned, strict=True):
         if line.kind == "breach":
-            book.breaches[posted.seq] = _breach(event, posted, day, [-p.amount for p in planned])
+            book.breaches[posted.seq] = _breach(event, posted, context, [-p.amount for p in planned])
     if event.kind.settles_breach and context.breach:
         book.mark_breach(context.breach.seq, event.kind.settles_breach)
     if event.kind.name in UNDOING:
@@ -189,8 +201,9 @@ def _uncount_day(batch: Batch, job: Job, book: OpenBook) -> None:
         book.tallies[day] = replace(tally, **{name: getattr(tally, name) - 1 for name in counts})
 
 
-def _breach(event: NewEvent, posted: Posted, day: int, amounts: Sequence[int]) -> Breach:
+def _breach(event: NewEvent, posted: Posted, context: Context, amounts: Sequence[int]) -> Breach:
     hidden = event.kind.name == "undisclosed_pitch"
+    day = context.day if hidden else context.occurred_day  # what was hidden is broken on the day it is found
     category = "undisclosed" if hidden else event.facts.category
     severity = 0 if hidden else event.facts.severity
     return Breach(posted.seq, day, category, severity, sum(amounts), undisclosed=hidden)

@@ -148,7 +148,6 @@ def test_a_longer_wait_never_costs_a_larger_share(book: State, pitch: Step, one:
     assert shares[1] <= shares[0]
 
 
-@pytest.mark.xfail(strict=True, reason="a breach is charged on standing alone; what is mending is out of its reach")
 @pytest.mark.parametrize(
     "bad",
     [

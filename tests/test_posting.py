@@ -344,7 +344,7 @@ def test_a_days_cap_binds_late_arrivals(counter: Counter) -> None:
     ("kind", "facts"),
     [("engagement", FAN), ("transparency", {}), ("breach", {"severity": 2}), ("pitch", PITCH), ("post", {})],
 )
-@pytest.mark.parametrize("late", [1, 30, 400])
+@pytest.mark.parametrize("late", [1, 30, 366])
 def test_a_late_event_is_worth_what_the_on_time_one_would_have_left(
     kind: str, facts: dict[str, Any], late: int
 ) -> None:
@@ -363,7 +363,7 @@ def test_a_hidden_pitch_is_never_back_dated(counter: Counter) -> None:
     assert [entry.amount for entry in receipt.entries] == [-trust("1"), -trust("2")]
     assert (pitch[3], pitch[4], breach[3], breach[4]) == ("pitch", None, "breach", pitch[2])
     assert counter.book().state[:4] == (-trust("3"), 0, 0, 0)
-    assert counter.rows("SELECT seq, day, undisclosed, amount FROM breach") == [(2, DAY, True, trust("3"))]
+    assert counter.rows("SELECT seq, day, undisclosed, amount FROM breach") == [(2, DAY + 365, True, trust("3"))]
 
 
 def test_a_correction_earns_once_a_week(counter: Counter) -> None:
@@ -683,9 +683,20 @@ def test_the_largest_numbers_a_partner_may_send_are_stored(counter: Counter) -> 
 
 
 def test_the_oldest_event_is_stored(counter: Counter) -> None:
-    """An event of the first day of 2000 is posted, and worth what is left of it: nothing."""
-    receipt = counter.post(reply("old", at_us=946_684_800_000_000), now_us=noon(0))[0]
-    assert (receipt.status, receipt.entries[0].amount) == ("posted", 0)
+    """What happened on the first day of 2000 goes into the books by backfill, or as a hidden pitch found today."""
+    old = 946_684_800_000_000
+    receipt = counter.post(reply("old", at_us=old), now_us=noon(0), backfill=True)[0]
+    assert (receipt.status, receipt.entries[0].amount) == ("posted", trust("5"))
+    hidden = counter.one("undisclosed_pitch", ref="hidden", happened=old // DAY_US - DAY, brand="acme")
+    assert hidden.status == "posted"
+
+
+def test_an_event_of_more_than_a_year_ago_is_not_taken_live(counter: Counter) -> None:
+    """It is refused by its time, and told what to do instead; nothing is remembered of it."""
+    receipt = counter.one("breach", ref="old", day=367, happened=0, severity=1)
+    assert (receipt.status, receipt.code, receipt.remembered) == ("refused", "invalid_event", False)
+    assert "more than 366 days ago" in str(receipt.errors)
+    assert counter.one("breach", ref="old", day=366, happened=0, severity=1).status == "posted"
 
 
 # Guards of the database itself

@@ -35,10 +35,10 @@ class AboutBreachFacts:
 
 
 def price(facts: BreachFacts, context: Context) -> list[Line]:
-    """(max(B, 0) + floor) * share of the severity, less if self-reported. Lost until owned."""
+    """(B + mending, at least 0, + floor) * share of the severity, less if self-reported. Lost until owned."""
     policy = context.policy
     factors = {
-        "standing": max(context.state.standing, 0),
+        "standing": context.state.at_stake,
         "floor": policy["breach.floor"],
         "share": policy[f"breach.severity_{facts.severity}"],
         "self_reported": policy["breach.self_reported"] if facts.self_reported else PPM,

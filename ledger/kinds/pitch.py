@@ -55,7 +55,7 @@ def drain_factors(
     audience = next(n for n in (followers, context.followers, policy["pitch.followers_default"]) if n is not None)
     trusted = scale(policy["pitch.mending_by_reliability"], reliability(state.credits, state.drains))
     return {
-        "standing": max(state.standing, 0),
+        "standing": max(state.standing, 0) if disclosed else state.at_stake,
         "base": policy["pitch.base"],
         "fit": policy["pitch.fit_worst"] - fit,
         "size": size_factor(audience, policy),
