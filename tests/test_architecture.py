@@ -42,8 +42,9 @@ def test_a_module_is_read_at_one_sitting() -> None:
 
 
 def test_a_function_fits_one_screen() -> None:
-    """No function is longer than 40 lines, its docstring included."""
-    assert [name for name, function in functions() if length(function) > FUNCTION_LINES] == []
+    """No function is longer than 40 lines, its docstring included; a migration lists what it makes."""
+    long = [name for name, function in functions() if length(function) > FUNCTION_LINES]
+    assert [name for name in long if not name.startswith("ledger/migrations/versions/")] == []
 
 
 def test_a_view_only_loads_calls_and_dumps() -> None:

@@ -25,9 +25,8 @@ def run() -> None:
         _migrate(connection)
         return
     database = Database(context.config.attributes["url"])
-    with database.engine.connect() as opened:
-        _migrate(opened)
-        opened.commit()
+    with database.transaction() as session:
+        _migrate(session.connection())
     database.dispose()
 
 
