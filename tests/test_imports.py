@@ -34,9 +34,7 @@ def test_ratings_become_engagement_and_breaches(database: db.Database, tmp_path:
     assert ['"strength":"0.4"' in strengths[0][0], '"strength":"1"' in strengths[1][0]] == [True, True]
 
 
-@pytest.mark.parametrize(
-    ("rating", "severity"), [(-1, 1), (-2, 1), (-3, 2), (-5, 2), (-6, 3), (-8, 4), (-10, 4)]
-)
+@pytest.mark.parametrize(("rating", "severity"), [(-1, 1), (-2, 1), (-3, 2), (-5, 2), (-6, 3), (-8, 4), (-10, 4)])
 def test_the_worse_a_rating_the_graver_the_breach(rating: int, severity: int) -> None:
     """Severity is four tenths of the size of a rating, rounded up."""
     assert imports.read_rating(f"a,b,{rating},1289241911").facts["severity"] == severity
@@ -140,9 +138,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("raw", "why"), BAD.values(), ids=BAD)
-def test_a_bad_line_is_named_and_the_rest_comes_in(
-    sqlite_url: str, tmp_path: Path, raw: bytes, why: str
-) -> None:
+def test_a_bad_line_is_named_and_the_rest_comes_in(sqlite_url: str, tmp_path: Path, raw: bytes, why: str) -> None:
     """A line that cannot be used is named by number and reason, and stops no other."""
     path = tmp_path / "ratings.csv"
     path.write_bytes(b"a,first,1,1289241911\n" + raw + b"\nc,d,1,1289241912\n")
