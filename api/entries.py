@@ -11,7 +11,7 @@ from api import auth, conditional, cursors, fields, notation, reach, state
 from api.blueprint import Blueprint
 from api.conditional import documented
 from ledger import kinds, queries
-from ledger.db import Reader
+from ledger.readers import Reader
 from ledger.statements import SETTLEMENT, Recomputed, StatementLine
 
 blp = Blueprint("entries", __name__, description="What happened to a book, and why.")

@@ -12,9 +12,9 @@ from api.blueprint import Blueprint
 from api.conditional import documented
 from api.problems import InvalidRequest
 from ledger import queries
-from ledger.db import Reader
 from ledger.economy import DAY_US
 from ledger.histories import INTERVALS, LONGEST_DAYS, Point
+from ledger.readers import Reader
 
 blp = Blueprint("history", __name__, description="A book day by day.")
 YEAR = 365

@@ -13,7 +13,6 @@ from flask import Blueprint, Response, make_response, render_template, request
 from api import charts, notation, sheet, state
 from ledger import creators, economy, links, queries
 from ledger.creators import Enrolled
-from ledger.db import Reader
 from ledger.economy import DAY_US
 from ledger.errors import NotFound, UnknownCreator
 from ledger.events import UUID, CreatorRef
@@ -21,6 +20,7 @@ from ledger.histories import Mark, OpenBreach, Point
 from ledger.kinds.facts import Whole
 from ledger.policy import Policy, Schedule
 from ledger.queries import Balance
+from ledger.readers import Reader
 from ledger.statements import TITLES
 
 blp = Blueprint("pages", __name__)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache, lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 import psycopg
@@ -24,6 +24,7 @@ from sqlmodel import Session as Session  # noqa: PLC0414 - mypy wants a re-expor
 
 from ledger import arrays
 from ledger.errors import LedgerError, Unavailable
+from ledger.readers import PostgreSQLReader, Reader, SQLiteReader
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -47,21 +48,6 @@ def is_transient(error: BaseException) -> bool:
         state = cause.sqlstate or "08"
         return state in _RETRY_STATES or state.startswith(_RETRY_CLASSES)
     return False
-
-
-class Reader:
-    """A connection of the driver's own, for single-statement reads that cannot afford a Session.
-
-    It stands wherever `fetch` takes a session; each statement is its own transaction.
-    """
-
-    __slots__ = ("connection", "is_sqlite")
-
-    def __init__(self, connection: Any, *, is_sqlite: bool) -> None:
-        self.connection = connection
-        self.is_sqlite = is_sqlite
-        if not is_sqlite:
-            connection.autocommit = True
 
 
 Reading = Session | Reader
@@ -92,6 +78,7 @@ class Database:
         )
         self._writer = threading.Lock() if self.is_sqlite else nullcontext()
         self._idle: list[Reader] = []
+        self._prepares = prepare_threshold is not None
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -157,7 +144,7 @@ class Database:
             self._idle.append(reader)
             raise
         except BaseException:
-            reader.connection.close()
+            reader.close()
             raise
         self._idle.append(reader)
         return result
@@ -167,11 +154,13 @@ class Database:
         pooled = self.engine.raw_connection()
         connection = pooled.driver_connection
         pooled.detach()
-        return Reader(connection, is_sqlite=self.is_sqlite)
+        if self.is_sqlite:
+            return SQLiteReader(cast("sqlite3.Connection", connection))
+        return PostgreSQLReader(cast("psycopg.Connection[Any]", connection), prepares=self._prepares)
 
     def _close_idle(self) -> None:
         while self._idle:
-            self._idle.pop().connection.close()
+            self._idle.pop().close()
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -214,20 +203,22 @@ def _tune_postgresql(engine: Engine) -> None:
 
 def is_sqlite(session: Reading) -> bool:
     """True where the session speaks to SQLite."""
-    if isinstance(session, Reader):
+    if not isinstance(session, Session):
         return session.is_sqlite
     return session.get_bind().dialect.name == "sqlite"
 
 
 def cursor_of(session: Reading) -> Any:
     """A cursor of the driver itself, inside the session's transaction."""
-    if isinstance(session, Reader):
+    if not isinstance(session, Session):
         return session.connection.cursor()
     return session.connection().connection.cursor()
 
 
 def fetch(session: Reading, sql: str, params: Sequence[object] = ()) -> list[Row]:
     """Rows of one statement written with `?` placeholders."""
+    if not isinstance(session, Session):
+        return session.fetch(sql, params)
     cursor = cursor_of(session)
     cursor.execute(sql if is_sqlite(session) else _marked(sql), tuple(params))
     rows: list[Row] = cursor.fetchall()

@@ -19,9 +19,9 @@ def label_columns(session: Reading, row: Row, since: int) -> tuple[str | None, i
     undone = _undone(linked)
     posts = db.fetch(session, _POSTS_THEN, (creator_id, meter, since * DAY_US, recorded_at_us))
     counts: dict[int, list[int]] = {}
-    for post_seq, kind, occurred_at_us in posts:
+    for post_seq, kind, occurred_at_us, posted_on in posts:
         if post_seq not in undone:
-            count = counts.setdefault(occurred_at_us // DAY_US, [0, 0])
+            count = counts.setdefault(min(occurred_at_us // DAY_US, posted_on), [0, 0])
             count[0] += 1
             count[1] += kind == "pitch"
     told = [f"{on} {all_posts} {paid}" for on, (all_posts, paid) in counts.items() if since < on]
@@ -29,13 +29,13 @@ def label_columns(session: Reading, row: Row, since: int) -> tuple[str | None, i
 
 
 _POSTS_THEN = (
-    "SELECT e.seq, e.kind, v.occurred_at_us FROM entry e"
+    "SELECT e.seq, e.kind, v.occurred_at_us, e.settled_through FROM entry e"
     " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
     " WHERE e.creator_id = ? AND e.meter = ? AND e.recorded_at_us >= ? AND e.recorded_at_us <= ?"
     " AND e.kind IN ('post', 'pitch')"
 )
 _LINKED_THEN = (
-    "SELECT e.seq, e.kind, e.about, v.kind, v.occurred_at_us FROM entry e"
+    "SELECT e.seq, e.kind, e.about, v.kind, e.settled_through FROM entry e"
     " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
     " WHERE e.creator_id = ? AND e.meter = ? AND e.about IS NOT NULL AND e.seq <= ? ORDER BY e.seq"
 )
@@ -54,14 +54,14 @@ def _undone(linked: Iterable[Row]) -> set[int | None]:
 
 
 def _hidden_then(linked: Iterable[Row]) -> int | None:
-    """The day of the oldest hidden pitch that was neither owned, cleared nor reversed by then."""
+    """The day of the oldest hidden pitch found that was neither owned, cleared nor reversed by then."""
     day_of: dict[int, int] = {}
     settled: dict[int, set[int]] = {}  # what owns, clears or undoes an entry, and stands itself
     kind_of = {}
-    for seq, kind, about, event_kind, occurred_at_us in linked:
+    for seq, kind, about, event_kind, found_on in linked:
         kind_of[seq] = (kind, about)
         if kind == "breach" and event_kind == "undisclosed_pitch":
-            day_of[seq] = occurred_at_us // DAY_US
+            day_of[seq] = found_on
         elif kind in ("apology", "cleared") or (kind == "reversal" and about in day_of):
             settled.setdefault(about, set()).add(seq)
         elif kind == "reversal" and about in kind_of:

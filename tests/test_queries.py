@@ -1,18 +1,22 @@
 """What readers see: balances now and at any moment, histories, statements. Each truth on both engines."""
 
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from math import sqrt
 from typing import Any
 
+import psycopg
 import pytest
 
-from ledger import economy, queries, settlement
-from ledger.db import Database
+from ledger import db, economy, queries, settlement
+from ledger.db import Database, Row
 from ledger.economy import DAY_US, PPM
 from ledger.errors import NotFound, Unavailable, UnknownCreator
 from ledger.events import CreatorRef
 from ledger.queries import Balance, Balances
+from ledger.readers import Reader
 from tests.desk import DAY, METER, RULES, TRUST, Counter, noon, tell
 
 ADA = CreatorRef(network="youtube", external_id="u1")
@@ -279,7 +283,7 @@ def test_what_is_marked_is_what_a_chart_points_out(counter: Counter) -> None:
         ("breach", 15, False),
         ("apology", 18, False),
     ]
-    assert [(breach.undisclosed, breach.day - DAY) for breach in still_open] == [(True, 10)]
+    assert [(breach.undisclosed, breach.day - DAY) for breach in still_open] == [(True, 12)]
 
 
 # Statement
@@ -363,10 +367,45 @@ def test_a_broken_connection_is_replaced(postgresql_url: str) -> None:
     """A reader whose connection was cut at the other end answers all the same."""
     database = Database(postgresql_url)
     counter = Counter(database)
-    pid = database.read(lambda reader: reader.connection.info.backend_pid)
+    ((pid,),) = database.read(backend)
     counter.rows("SELECT pg_terminate_backend(?)", pid)
     assert database.read(lambda reader: queries.shelf(reader, creator=ADA)).meters == (METER,)
-    assert database.read(lambda reader: reader.connection.info.backend_pid) != pid
+    assert database.read(backend) != [(pid,)]
+    database.dispose()
+
+
+def backend(reader: Reader) -> list[Row]:
+    """Which process of the server a reader speaks to."""
+    return reader.fetch("SELECT pg_backend_pid()")
+
+
+def test_a_reader_reads_what_the_driver_reads(database: Database) -> None:
+    """Numbers, texts, bytes, flags, ids and nothing at all come out of a lean read as out of a session."""
+    counter = Counter(database)
+    counter.one("post", ref="post", day=1)
+    for table in ("entry", "event", "book", "creator", "api_key"):
+        sql = f"SELECT * FROM {table} WHERE 1 = ?"
+        assert database.read(partial(fetch, sql)) == counter.rows(sql, 1)
+
+
+def fetch(sql: str, reader: Reader) -> list[Row]:
+    """What a lean read of a statement gives."""
+    return db.fetch(reader, sql, (1,))
+
+
+def test_a_statement_that_is_wrong_is_an_error(database: Database) -> None:
+    """A lean read raises what the driver raises, and the next one works."""
+    with pytest.raises((sqlite3.OperationalError, psycopg.Error), match="no_such"):
+        database.read(lambda reader: reader.fetch("SELECT no_such FROM book"))
+    assert database.read(lambda reader: reader.fetch("SELECT 1")) == [(1,)]
+
+
+def test_behind_a_pooler_nothing_is_prepared(postgresql_url: str) -> None:
+    """Without a prepare threshold, reads leave no statement behind in the server."""
+    database = Database(postgresql_url, prepare_threshold=None)
+    counter = Counter(database)
+    assert database.read(lambda reader: queries.shelf(reader, creator=ADA)).creator_id == counter.ids["u1"]
+    assert database.read(lambda reader: reader.fetch("SELECT name FROM pg_prepared_statements")) == []
     database.dispose()
 
 
