@@ -20,12 +20,14 @@ def answer(body: object) -> Response:
     """A value as JSON with its ETag, or 304 where If-None-Match names it."""
     text = orjson.dumps(body)
     tag = f'"{blake2b(text, digest_size=12).hexdigest()}"'
-    headers = [("ETag", tag), ("Cache-Control", CACHE)]
     if _is_held(tag, request.environ.get("HTTP_IF_NONE_MATCH")):
-        response = Response(status=304, headers=headers)
+        response = Response(status=304)
         del response.headers["Content-Type"]
-        return response
-    return Response(text, headers=[*headers, ("Content-Type", JSON)])
+    else:
+        response = Response(text, content_type=JSON)
+    response.headers.add("ETag", tag)
+    response.headers.add("Cache-Control", CACHE)
+    return response
 
 
 def documented(schema: ma.Schema, **more: Any) -> Callable[[F], F]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 
-from ledger.economy import MICROS
-
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
 EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -16,9 +14,8 @@ _INSTANT = re.compile(INSTANT)
 
 def trust(micros: int) -> str:
     """Micro-trust as a decimal string with six places: 124500000 is "124.500000"."""
-    if micros < 0:
-        return "-" + trust(-micros)
-    return "%d.%06d" % divmod(micros, MICROS)  # noqa: UP031 - half the time of the other ways
+    digits = str(micros).zfill(7 if micros >= 0 else 8)
+    return f"{digits[:-6]}.{digits[-6:]}"
 
 
 def instant(at_us: int) -> str:

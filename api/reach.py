@@ -23,19 +23,17 @@ class Book:
 
 def readable(found: Balances, key: Key) -> Balances | None:
     """Balances without the books that a key may not read; None where none is left."""
-    books = tuple(
-        book
-        for book in found.books
-        if auth.may_read(
-            key,
-            creator_id=found.creator_id,
-            visibility=found.visibility,
-            networks=(auth.network_of(book.meter),),
-        )
-    )
+    if found.visibility == "public" or auth.is_self(key, found.creator_id):
+        return found
+    books = tuple(book for book in found.books if _may_read(key, found, book.meter))
     if len(books) == len(found.books):
         return found
     return replace(found, books=books) if books else None
+
+
+def _may_read(key: Key, found: Balances, meter: str) -> bool:
+    networks = (auth.network_of(meter),)
+    return auth.may_read(key, creator_id=found.creator_id, visibility=found.visibility, networks=networks)
 
 
 def book(session: Reading, *, creator: str, meter: str | None, key: Key, statement: bool = False) -> Book:

@@ -6,6 +6,7 @@ import hmac
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlmodel import Session
 
@@ -130,7 +131,9 @@ def _keys(rows: Iterable[Row]) -> list[Key]:
     return [_key(row) for row in rows]
 
 
+@lru_cache(maxsize=1024)
 def _key(row: Row) -> Key:
+    """A key from what is stored; the same row is the same key, so it need not be taken apart at every request."""
     key_id, role, owner, networks, scopes, note, created_at_us, revoked_at_us = row
     return Key(
         key_id,

@@ -38,7 +38,9 @@ _NOW = (
     " AND h.meter = b.meter AND h.undisclosed AND NOT h.owned AND NOT h.cleared) END,"
     " b.credits_total, b.drains_total, b.breaches_total, b.apologies_total FROM "
 )
+_NAMED = "(SELECT a.creator_id FROM account a WHERE a.network = ? AND a.external_id = ?)"
 NOW_SQL = f"{_NOW}{_BOOKS} WHERE c.creator_id = ? ORDER BY b.meter"
+NAMED_SQL = f"{_NOW}{_BOOKS} WHERE c.creator_id = {_NAMED} ORDER BY b.meter"
 MANY_SQL = (
     f"{_NOW.replace('?', 'k.c1')}{{keys}} CROSS JOIN {_BOOKS} WHERE c.creator_id = k.c0 ORDER BY c.creator_id, b.meter"
 )
@@ -149,11 +151,10 @@ def balances(
     meter: str | None = None,
 ) -> Balances:
     """A creator's books now, or as of a moment. Raises UnknownCreator, or NotFound for no such meter."""
-    creator_id = creator.creator_id or creators.find(session, creator)
     if as_of_us is None:
-        since = now_us // DAY_US - LABEL_DAYS
-        rows = db.fetch(session, _for_engine(NOW_SQL, db.is_sqlite(session)), (since, since, creator_id))
+        rows = _rows_now(session, creator, now_us // DAY_US - LABEL_DAYS)
     else:
+        creator_id = creator.creator_id or creators.find(session, creator)
         rows = db.fetch(session, THEN_SQL, (as_of_us, creator_id))
     if not rows:
         raise UnknownCreator("no such creator")
@@ -165,6 +166,12 @@ def balances(
         return _balances(rows, at_us=now_us, now_us=now_us, schedule=schedule)
     rows = [row + hindsight.label_columns(session, row, as_of_us // DAY_US - LABEL_DAYS) for row in rows]
     return _balances(rows, at_us=as_of_us, now_us=now_us, schedule=schedule)
+
+
+def _rows_now(session: Reading, creator: CreatorRef, since: int) -> list[Row]:
+    sql = NOW_SQL if creator.creator_id else NAMED_SQL
+    name = (creator.creator_id,) if creator.creator_id else (creator.network, creator.external_id)
+    return db.fetch(session, _for_engine(sql, db.is_sqlite(session)), (since, since, *name))
 
 
 @cache
