@@ -81,6 +81,9 @@ class Exposure:
     lowest: int
 
 
+UNEXPOSED = Exposure(0, 0, 0, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What a label looks at besides posts: micro-trust, counts in ppm, the day of the oldest hidden pitch."""
@@ -123,6 +126,8 @@ def label(
 def exposure(days: Iterable[DayCount], *, today: int, policy: Policy) -> Exposure:
     """How much of what was posted was sponsored, lately and on each day of grace."""
     counts = {item[0]: item for item in days}
+    if not counts:
+        return UNEXPOSED
     grace, window = policy["label.grace_days"], policy["label.window_days"]
     shares = _shares(counts, today - grace + 1, today, today, policy)
     recent = [item for item in counts.values() if today - window < item[0] <= today]

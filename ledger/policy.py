@@ -207,7 +207,7 @@ def builtin(name: str = "founding") -> Policy:
     return parse(resources.files("ledger").joinpath("policies", f"{name}.toml").read_text("utf-8"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Schedule:
     """Policies in the order they take effect: (first day, policy). Days before the first use the first."""
 
@@ -217,6 +217,17 @@ class Schedule:
     def of(cls, policy: Policy) -> Schedule:
         """A schedule with one policy, in force on every day."""
         return cls(((0, policy),))
+
+    def __eq__(self, other: object) -> bool:
+        """Schedules are told apart by what takes effect when; a policy is its version."""
+        return isinstance(other, Schedule) and self._versions() == other._versions()
+
+    def __hash__(self) -> int:
+        """As `__eq__`."""
+        return hash(self._versions())
+
+    def _versions(self) -> tuple[tuple[int, str], ...]:
+        return tuple((day, policy.version) for day, policy in self.items)
 
     def at(self, day: int, policy_version: str = "") -> Policy:
         """The policy in force on a day; never one older than `policy_version`."""

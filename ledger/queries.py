@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 from operator import itemgetter
 
@@ -25,6 +25,7 @@ from ledger.statements import Recomputed, StatementLine, one_entry, statement
 FINAL_AFTER_US = 60 * 1_000_000  # longer than any transaction that could still write into the past
 LABEL_DAYS = 104  # 90 that a label looks at, and the 14 in a row that end it
 LOOKUP_LIMIT = 1_000
+KEPT = 4_096
 
 _STATE = "{0}.fresh{1}, {0}.bedrock{1}, {0}.mending_pitch{1}, {0}.mending_breach{1}, {0}.credits{1}, {0}.drains{1}, {0}.known{1}, {0}.pitches{1}, {0}.settled_through"  # noqa: E501
 _BOOKS = "creator c JOIN book b ON b.creator_id = c.creator_id"
@@ -212,12 +213,14 @@ def _name(ref: CreatorRef) -> tuple[str, str]:
 
 def _balances(rows: Sequence[Row], *, at_us: int, now_us: int, schedule: Schedule) -> Balances:
     settled, day = at_us <= now_us - FINAL_AFTER_US, at_us // DAY_US
-    books = tuple(_balance(row, day=day, settled=settled, schedule=schedule) for row in rows)
+    books = tuple(_balance(row, day, settled, schedule) for row in rows)
     final = settled and all(book.live for book in books)
     return Balances(rows[0][0], rows[0][1], at_us, final, books)
 
 
-def _balance(row: Row, *, day: int, settled: bool, schedule: Schedule) -> Balance:
+@lru_cache(maxsize=KEPT)
+def _balance(row: Row, day: int, settled: bool, schedule: Schedule) -> Balance:
+    """A balance follows from its row, the day and the rules alone, so the same ones need not be worked out again."""
     live, seq, recorded_at_us, version = bool(row[3]), row[4] or 0, row[5] or 0, row[6] or ""
     posted = State(*row[7:16]) if seq else State(day=day)
     state = economy.accrue(posted, day, schedule, policy_version=version)
