@@ -8,8 +8,8 @@ from functools import partial
 
 import click
 
+from ledger import creators, keys, links, processes
 from ledger import demo as story
-from ledger import keys, processes
 from ledger.commands import setup
 from ledger.commands.terminal import Terminal, bar, say, schedule_of
 from ledger.db import Database
@@ -101,10 +101,11 @@ def demo(terminal: Terminal, port: int, serving: bool) -> None:
     with terminal.database(current) as database:
         _plant(terminal, database, pepper=current.key("pepper"))
         key = _demo_key(terminal, database, current)
+        own = _own_page(terminal, database, current, url)
     if service is None:
         return
     up = partial(processes.answers, LOOPBACK, port)
-    raise SystemExit(service.run(is_up=up, when_up=partial(click.echo, _guide(url, key))))
+    raise SystemExit(service.run(is_up=up, when_up=partial(click.echo, _guide(url, key, own))))
 
 
 def _plant(terminal: Terminal, database: Database, *, pepper: bytes) -> None:
@@ -146,7 +147,14 @@ def _demo_key(terminal: Terminal, database: Database, current: Settings) -> str:
     return secret
 
 
-def _guide(url: str, key: str) -> str:
+def _own_page(terminal: Terminal, database: Database, current: Settings, url: str) -> str:
+    """The address of a private creator's page as she sees it herself."""
+    creator_id = database.read(partial(creators.by_handle, handle=story.WEN.handle))
+    reached = current.model_copy(update={"public_url": url})
+    return links.sign_page_link(reached, creator_id, now_us=terminal.clock(), handle=story.WEN.handle)
+
+
+def _guide(url: str, key: str, own: str) -> str:
     told = [(f"/c/{one.handle}", one.name) for one in story.STORIES if one.visibility == "public"]
     pages = [f"  {url + path:<46} {name}" for path, name in (*told, ("/docs", "the API"))]
     post = (
@@ -158,6 +166,9 @@ def _guide(url: str, key: str) -> str:
             "",
             "The trust ledger is running. Open:",
             *pages,
+            "",
+            f"A private page, {story.WEN.name}'s, with her whole statement (the link is good for thirty days):",
+            f"  {own}",
             "",
             "Ask for a balance, or report what happened:",
             f"  curl -s -H 'Authorization: Bearer {key}' {url}/v1/creators/video:mara-bakes/balance",
