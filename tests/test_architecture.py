@@ -65,10 +65,7 @@ def test_a_module_is_a_noun_of_the_field() -> None:
 def test_pure_modules_stand_on_the_standard_library_alone() -> None:
     """The rules of trust import no package, no clock, no chance, no environment, and nothing that does."""
     forbidden = [
-        f"{name}: {module}"
-        for name in pure_modules()
-        for module in imported(TREES[name])
-        if not is_pure(module)
+        f"{name}: {module}" for name in pure_modules() for module in imported(TREES[name]) if not is_pure(module)
     ]
     assert forbidden == []
 

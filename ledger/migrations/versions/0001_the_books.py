@@ -18,9 +18,7 @@ def upgrade() -> None:
         "account",
         sa.Column("network", sa.String(length=64), nullable=False),
         sa.Column("external_id", sa.String(length=200), nullable=False),
-        sa.Column(
-            "creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False
-        ),
+        sa.Column("creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
         sa.Column("followers", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("network", "external_id", name=op.f("pk_account")),
     )
@@ -36,17 +34,13 @@ def upgrade() -> None:
         sa.Column("note", sa.String(length=200), nullable=False),
         sa.Column("created_at_us", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at_us", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint(
-            "role IN ('partner', 'brand', 'creator', 'operator')", name=op.f("ck_api_key_role")
-        ),
+        sa.CheckConstraint("role IN ('partner', 'brand', 'creator', 'operator')", name=op.f("ck_api_key_role")),
         sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_api_key")),
         sa.UniqueConstraint("key_id", name=op.f("uq_api_key_key_id")),
     )
     op.create_table(
         "book",
-        sa.Column(
-            "creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False
-        ),
+        sa.Column("creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
         sa.Column("meter", sa.String(length=80), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
@@ -76,9 +70,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "breach",
-        sa.Column(
-            "creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False
-        ),
+        sa.Column("creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
         sa.Column("meter", sa.String(length=80), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("day", sa.BigInteger(), nullable=False),
@@ -93,9 +85,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "creator",
-        sa.Column(
-            "creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False
-        ),
+        sa.Column("creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
         sa.Column("visibility", sa.String(length=16), nullable=False),
         sa.Column("consent_at_us", sa.BigInteger(), nullable=False),
         sa.Column("enrolled_at_us", sa.BigInteger(), nullable=False),
@@ -106,16 +96,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "entry",
-        sa.Column(
-            "creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False
-        ),
+        sa.Column("creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
         sa.Column("meter", sa.String(length=80), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("about", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "event_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=True
-        ),
+        sa.Column("event_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=True),
         sa.Column("event_hash", sa.LargeBinary(), nullable=False),
         sa.Column("policy_version", sa.String(length=16), nullable=False),
         sa.Column("factors", sa.Text(), nullable=False),
@@ -170,12 +156,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "event",
-        sa.Column(
-            "creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False
-        ),
-        sa.Column(
-            "event_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False
-        ),
+        sa.Column("creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
+        sa.Column("event_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
         sa.Column("source", sa.String(length=64), nullable=False),
         sa.Column("external_ref", sa.String(length=200), nullable=False),
         sa.Column("meter", sa.String(length=80), nullable=False),
@@ -195,9 +177,7 @@ def upgrade() -> None:
     op.create_table(
         "handle",
         sa.Column("handle", sa.String(length=64), nullable=False),
-        sa.Column(
-            "creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False
-        ),
+        sa.Column("creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("handle", name=op.f("pk_handle")),
     )
     op.create_table(
@@ -230,9 +210,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "profile",
-        sa.Column(
-            "creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False
-        ),
+        sa.Column("creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
         sa.Column("handle", sa.String(length=64), nullable=True),
         sa.Column("display_name", sa.String(length=200), nullable=False),
         sa.Column("topics", sa.Text(), nullable=False),
@@ -240,9 +218,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "tally",
-        sa.Column(
-            "creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False
-        ),
+        sa.Column("creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
         sa.Column("meter", sa.String(length=80), nullable=False),
         sa.Column("day", sa.BigInteger(), nullable=False),
         sa.Column("known", sa.BigInteger(), nullable=False),
@@ -255,9 +231,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "tie",
-        sa.Column(
-            "creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False
-        ),
+        sa.Column("creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
         sa.Column("meter", sa.String(length=80), nullable=False),
         sa.Column("engager", sa.String(length=32), nullable=False),
         sa.Column("acts", sa.BigInteger(), nullable=False),
