@@ -114,7 +114,7 @@ def _spots(frame: Frame, points: Sequence[Point], marks: Sequence[tuple[Mark, st
     standing = {point.day: point.standing for point in points}
     for mark, title in marks:
         if mark.day in standing and not (mark.kind == "pitch" and mark.hidden):
-            yield Spot(frame.x(mark.day), frame.y(standing[mark.day]), SHAPES[mark.kind], title)
+            yield Spot(frame.x(mark.day), frame.y(standing[mark.day]), SHAPES.get(mark.kind, "pitch"), title)
 
 
 def _path(frame: Frame, places: Sequence[tuple[int, int]]) -> str:

@@ -21,18 +21,6 @@ CREATOR = (
 )
 METER = r"^network:[a-z0-9][a-z0-9_-]{0,63}$"
 AT = "2026-11-20T18:30:00Z"
-FACTS: dict[str, dict[str, Any]] = {
-    "post": {},
-    "engagement": {"act": "reply", "engager": "fan-4711"},
-    "transparency": {"about": "correction"},
-    "pitch": {"brand": "nike", "disclosure": "clear", "fit": "0.7", "followers": 50000},
-    "undisclosed_pitch": {"brand": "nike", "fit": "0.4"},
-    "breach": {"severity": 2, "category": "deception", "self_reported": False},
-    "apology": {"breach": "b-17", "responsibility": True, "regret": True, "repair": True},
-    "evasion": {"breach": "b-17"},
-    "cleared": {"breach": "b-17"},
-    "reversal": {"event": "e-1", "why": "duplicate"},
-}
 
 
 def schema_of(field: Field) -> dict[str, Any]:
@@ -96,13 +84,12 @@ def event_schema(kind: Kind) -> dict[str, Any]:
 
 def example(kind: Kind) -> dict[str, Any]:
     """An event of a kind as a partner might send it."""
-    ref = {"breach": "b-17", "engagement": "e-1"}.get(kind.name, f"{kind.name}-1")
     return {
         "creator": "youtube:UC-ada",
         "kind": kind.name,
-        "external_ref": ref,
+        "external_ref": f"{kind.name}-1",
         "occurred_at": AT,
-        "facts": FACTS[kind.name],
+        "facts": dict(kind.example),
     }
 
 
@@ -180,14 +167,14 @@ _ENTRY = {
     "standing": "5.000000",
 }
 _RECEIPT = {
-    "external_ref": "e-1",
+    "external_ref": "engagement-1",
     "status": "posted",
     "event_id": "01936f2e-5b1c-7c3a-9f00-2b6f3c1d9e01",
     "entries": [_ENTRY],
 }
 _REFUSED = {
     "line": 2,
-    "external_ref": "e-2",
+    "external_ref": "pitch-1",
     "status": "refused",
     "code": "unknown_creator",
     "detail": "no creator youtube:nobody with a book network:youtube is enrolled",

@@ -21,7 +21,7 @@ from ledger.kinds.facts import Whole
 from ledger.policy import Policy, Schedule
 from ledger.queries import Balance
 from ledger.readers import Reader
-from ledger.statements import TITLES
+from ledger.statements import title
 
 blp = Blueprint("pages", __name__)
 YEAR, AHEAD, LINES = 365, 45, 400
@@ -84,7 +84,7 @@ def creator_page(name: str) -> Response:
         page = state.ledger().database.read(lambda reader: look(reader, asked))
     except NotFound:
         return _answer(render_template("lost.html"), 404)
-    return _answer(render_template("creator.html", page=page, book=page.book, titles=TITLES), 200)
+    return _answer(render_template("creator.html", page=page, book=page.book, title=title), 200)
 
 
 def _answer(html: str, status: int) -> Response:
@@ -185,5 +185,5 @@ def _ahead(book: Balance, today: int, schedule: Schedule) -> list[tuple[int, int
 
 def _told(mark: Mark) -> str:
     hidden = {"pitch": "Sponsored post that was hidden", "breach": "Hidden sponsored post found"}
-    title = hidden.get(mark.kind, TITLES[mark.kind]) if mark.hidden else TITLES[mark.kind]
-    return f"{title}, {sheet.spoken_day(mark.day)}: {sheet.signed(mark.change)}"
+    told = hidden.get(mark.kind, title(mark.kind)) if mark.hidden else title(mark.kind)
+    return f"{told}, {sheet.spoken_day(mark.day)}: {sheet.signed(mark.change)}"

@@ -49,12 +49,6 @@ class Conflict(LedgerError):
     code = "conflict"
 
 
-class ReferenceReused(Conflict):
-    """The external_ref already names a different event; `field` differs."""
-
-    code = "external_ref_reused"
-
-
 class AccountTaken(Conflict):
     """The account belongs to a creator already enrolled with other details."""
 

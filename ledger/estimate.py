@@ -1,7 +1,7 @@
 """Estimate: what a pitch would do to a meter before anyone agrees to it. Pure; nothing is written.
 
 The drain is priced by the very formula that would post it, and scattered as far as outcomes have lain from their
-formula (kinds/scatter.py). What follows is played forward by day beside the same days without the pitch, both with
+formula (scatter.py). What follows is played forward by day beside the same days without the pitch, both with
 the credit of the last weeks coming in.
 """
 
@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from ledger import labels
 from ledger.economy import PPM, Pools, State, accrue, advance, meter, reliability, scale
 from ledger.kinds import pitch
-from ledger.kinds.scatter import Scatter, scatter
 from ledger.labels import DayCount, Figures, Label
 from ledger.policy import Policy
 from ledger.proposals import Improvement, Proposal, Subject, credit, factors, improvements, pitched
+from ledger.scatter import Scatter, scatter
 
 QUANTILES = (0.1, 0.5, 0.9)
 GRID = 100

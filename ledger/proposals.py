@@ -12,9 +12,9 @@ from ledger import labels
 from ledger.economy import PPM, Move, State, accrue, advance, land, scale
 from ledger.kinds import pitch, transparency
 from ledger.kinds.base import Context
-from ledger.kinds.scatter import UNTAUGHT, Pooled
 from ledger.labels import DayCount
 from ledger.policy import Policy, Schedule
+from ledger.scatter import UNTAUGHT, Pooled
 
 DISCLOSURES = ("clear", "vague", "none")
 MOST_IMPROVEMENTS = 3

@@ -15,18 +15,6 @@ from ledger.errors import NotFound
 from ledger.policy import Schedule
 
 SETTLEMENT = "settlement"
-TITLES = {
-    "post": "Ordinary post",
-    "engagement": "Engagement",
-    "transparency": "Transparency",
-    "pitch": "Sponsored post",
-    "breach": "Breach of trust",
-    "apology": "Apology",
-    "evasion": "Evasive answer",
-    "cleared": "Cleared",
-    "reversal": "Reversal",
-    SETTLEMENT: "Time passing",
-}
 _LINES = (
     f"SELECT {ENTRY_COLUMNS}, v.source, v.external_ref, v.facts, v.occurred_at_us, p.policy_version, p.hash"
     " FROM entry e LEFT JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
@@ -106,6 +94,11 @@ def one_entry(
     return _line(rows[0], schedule), _recompute(rows[0], schedule)
 
 
+def title(kind: str) -> str:
+    """What heads a line of that kind."""
+    return "Time passing" if kind == SETTLEMENT else kinds.title(kind)
+
+
 def _before(row: Row) -> State:
     """The pools before an entry, from what it did and what it left; the memos stay those after it."""
     left = (after - change for after, change in zip(row[14:18], row[9:13], strict=True))
@@ -122,7 +115,7 @@ def _line(row: Row, schedule: Schedule) -> StatementLine:
         meter=row[1],
         seq=row[2],
         kind=kind,
-        title=TITLES.get(kind, kind.replace("_", " ").capitalize()),
+        title=title(kind),
         reason=reason,
         about=row[4],
         amount=-row[13],

@@ -13,10 +13,10 @@ from ledger.economy import PPM, Move, State, accrue, advance, land
 from ledger.estimate import GRID, _name_then, _published, estimate
 from ledger.kinds import pitch
 from ledger.kinds.base import Context
-from ledger.kinds.scatter import Pooled, noise_variance, scatter
 from ledger.labels import DayCount
 from ledger.policy import Schedule
 from ledger.proposals import DISCLOSURES, Proposal, Subject, cost, factors, improvements, pitched, rested
+from ledger.scatter import Pooled, noise_variance, scatter
 
 FOUNDING = policy.builtin()
 RULES = Schedule.of(FOUNDING)

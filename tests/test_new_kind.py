@@ -42,8 +42,8 @@ def amounts(factors: Factors, rates: Rates) -> Move:
 
 
 CREDIT = Parameter("open_hour.credit", "trust", "0", "20", "credit for an open hour")
-KIND = Kind("open_hour", "Open hour", OpenHourFacts, price, (CREDIT,))
-LINE = LineKind("open_hour", amounts, lambda facts, factors: "An open hour with your audience.")
+KIND = Kind("open_hour", "Open hour", OpenHourFacts, price, {"questions": 12}, (CREDIT,))
+LINE = LineKind("open_hour", "Open hour", amounts, lambda facts, factors: "An open hour with your audience.")
 PARAMETER = '\n[open_hour]\ncredit = { value = "3", unit = "trust", source = "Our assumption." }\n'
 
 

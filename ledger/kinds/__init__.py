@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ledger import labels
+from ledger import labels, scatter
 from ledger.economy import Move
 from ledger.errors import InvalidEvent
-from ledger.kinds import apology, breach, engagement, pitch, post, reversal, scatter, transparency
+from ledger.kinds import apology, breach, engagement, pitch, post, reversal, transparency
 from ledger.kinds.base import Breach, Context, Factors, Kind, Line, LineKind, Past, Tally
 from ledger.policy import BOOK_PARAMETERS, Limit, Parameter, Rates
 
@@ -39,7 +39,7 @@ LINES: dict[str, LineKind] = {
         breach.LINE,
         apology.LINE,
         breach.EVASION_LINE,
-        LineKind("cleared", reversal.amounts, breach.cleared_reason),
+        LineKind("cleared", "Cleared", reversal.amounts, breach.cleared_reason),
         reversal.LINE,
     )
 }
@@ -69,6 +69,11 @@ def named(name: object) -> Kind:
     return KINDS[name]
 
 
+def title(line_kind: str) -> str:
+    """What heads an entry of that kind."""
+    return LINES[line_kind].title
+
+
 def amounts(line_kind: str, factors: Factors, rates: Rates) -> Move:
     """What an entry of that kind means to do, from its factors alone."""
     return LINES[line_kind].amounts(factors, rates)
@@ -95,4 +100,5 @@ __all__ = [
     "amounts",
     "named",
     "reason",
+    "title",
 ]

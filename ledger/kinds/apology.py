@@ -100,6 +100,7 @@ KIND = Kind(
     title="Apology",
     facts=ApologyFacts,
     price=price,
+    example={"breach": "breach-1", "responsibility": True, "regret": True, "repair": True},
     parameters=(
         *(Parameter(f"apology.{part}", "share", "0", "1", f"weight of {part} in an apology") for part in PARTS),
         Parameter("apology.most", "share", "0", "0.9", "most of a breach that an apology wins back"),
@@ -114,4 +115,4 @@ KIND = Kind(
     refers_to="breach",
     settles_breach="owned",
 )
-LINE = LineKind("apology", amounts, reason)
+LINE = LineKind("apology", "Apology", amounts, reason)

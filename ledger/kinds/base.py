@@ -104,14 +104,16 @@ class Line:
 class Kind:
     """A kind of event. `price` may raise Refusal; `lines` names the entry kinds it may produce.
 
-    `refers_to` is the facts field that holds the external_ref of the event it speaks of; `counts` the tally
-    columns of its day that it adds one to; `settles_breach` what a breach becomes by it.
+    `example` is its facts as a partner might send them. `refers_to` is the facts field that holds the external_ref
+    of the event it speaks of; `counts` the tally columns of its day that it adds one to; `settles_breach` what a
+    breach becomes by it.
     """
 
     name: str
     title: str
     facts: type
     price: Callable[[Any, Context], list[Line]]
+    example: Mapping[str, Any]
     parameters: tuple[Parameter, ...] = ()
     refers_to: str | None = None
     counts: tuple[str, ...] = ()
@@ -124,8 +126,9 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class LineKind:
-    """A kind of entry: `amounts` recomputes its Move from factors, `reason` says it as a sentence."""
+    """A kind of entry: `title` heads it, `amounts` recomputes its Move from factors, `reason` says it as a sentence."""
 
     name: str
+    title: str
     amounts: Callable[[Factors, Rates], Move]
     reason: Callable[[Mapping[str, Any], Factors], str]

@@ -114,6 +114,7 @@ KIND = Kind(
     title="Breach of trust, substantiated",
     facts=BreachFacts,
     price=price,
+    example={"severity": 2, "category": "deception", "self_reported": False},
     parameters=(
         *(
             Parameter(f"breach.severity_{level}", "share", "0.001", "0.9", f"loss of a breach of severity {level}")
@@ -129,6 +130,7 @@ EVASION = Kind(
     title="Evasive answer to a breach",
     facts=AboutBreachFacts,
     price=price_evasion,
+    example={"breach": "breach-1"},
     parameters=(Parameter("evasion.share", "share", "0", "2", "further loss as part of the breach"),),
     refers_to="breach",
     settles_breach="evaded",
@@ -138,8 +140,9 @@ CLEARED = Kind(
     title="Cleared of a breach",
     facts=AboutBreachFacts,
     price=price_cleared,
+    example={"breach": "breach-1"},
     refers_to="breach",
     settles_breach="cleared",
 )
-LINE = LineKind("breach", amounts, reason)
-EVASION_LINE = LineKind("evasion", evasion_amounts, evasion_reason)
+LINE = LineKind("breach", "Breach of trust", amounts, reason)
+EVASION_LINE = LineKind("evasion", "Evasive answer", evasion_amounts, evasion_reason)

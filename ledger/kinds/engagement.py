@@ -139,6 +139,7 @@ KIND = Kind(
     title="Genuine engagement",
     facts=EngagementFacts,
     price=price,
+    example={"act": "reply", "engager": "fan-4711"},
     parameters=(
         *(Parameter(f"engagement.{act}", "trust", "0", "20", f"credit for one {act}") for act in ACTS),
         Parameter("engagement.day_cap", "trust", "1", "1000", "most that one day of engagement earns a book"),
@@ -162,4 +163,4 @@ KIND = Kind(
         Parameter("engagement.unknown_allowance", "trust", "0", "20", "unknown engagers' bound on top of that"),
     ),
 )
-LINE = LineKind("engagement", amounts, reason)
+LINE = LineKind("engagement", "Engagement", amounts, reason)

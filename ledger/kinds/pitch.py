@@ -125,6 +125,7 @@ KIND = Kind(
     title="Sponsored post, disclosed",
     facts=PitchFacts,
     price=price,
+    example={"brand": "nike", "disclosure": "clear", "fit": "0.7", "followers": 50000},
     parameters=(
         Parameter("pitch.base", "share", "0.001", "0.35", "drain of a middling pitch as part of standing"),
         Parameter("pitch.fit_worst", "factor", "1", "3", "multiplier of a pitch that fits not at all; less the fit"),
@@ -147,6 +148,7 @@ UNDISCLOSED = Kind(
     title="Sponsored post, hidden and found",
     facts=UndisclosedPitchFacts,
     price=price_undisclosed,
+    example={"brand": "nike", "fit": "0.4"},
     counts=("posts", "sponsored"),
 )
-LINE = LineKind("pitch", amounts, reason)
+LINE = LineKind("pitch", "Sponsored post", amounts, reason)

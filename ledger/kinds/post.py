@@ -31,5 +31,5 @@ def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     return "An ordinary post, not sponsored: it costs nothing and counts towards your share of sponsored posts."
 
 
-KIND = Kind(name="post", title="Ordinary post", facts=PostFacts, price=price, counts=("posts",))
-LINE = LineKind("post", amounts, reason)
+KIND = Kind(name="post", title="Ordinary post", facts=PostFacts, price=price, example={}, counts=("posts",))
+LINE = LineKind("post", "Ordinary post", amounts, reason)

@@ -52,5 +52,12 @@ def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     return f"An earlier line {why}: what was left of it is undone."
 
 
-KIND = Kind(name="reversal", title="Reversal", facts=ReversalFacts, price=price, refers_to="event")
-LINE = LineKind("reversal", amounts, reason)
+KIND = Kind(
+    name="reversal",
+    title="Reversal",
+    facts=ReversalFacts,
+    price=price,
+    example={"event": "engagement-1", "why": "duplicate"},
+    refers_to="event",
+)
+LINE = LineKind("reversal", "Reversal", amounts, reason)

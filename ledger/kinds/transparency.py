@@ -58,6 +58,7 @@ KIND = Kind(
     title="Unforced correction",
     facts=TransparencyFacts,
     price=price,
+    example={"about": "correction"},
     parameters=(
         Parameter(
             "transparency.clear",
@@ -71,4 +72,4 @@ KIND = Kind(
     ),
     counts=("corrections",),
 )
-LINE = LineKind("transparency", amounts, reason)
+LINE = LineKind("transparency", "Transparency", amounts, reason)
