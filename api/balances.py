@@ -8,7 +8,7 @@ import marshmallow as ma
 from flask import Response, request
 
 from api import auth, conditional, fields, notation, reach, state
-from api.blueprint import Blueprint
+from api.blueprint import Blueprint, not_taken
 from api.conditional import documented
 from api.problems import InvalidRequest
 from ledger import queries
@@ -159,7 +159,7 @@ def find(creator: str, *, as_of_us: int | None = None, meter: str | None = None)
 def read_query() -> dict[str, Any]:
     """The query by hand: a schema costs more than the rest of this read. Raises InvalidRequest."""
     given = request.args
-    wrong = [(name, "is not a parameter of this") for name in given if name not in ("meter", "as_of")]
+    wrong = [(name, not_taken(name)) for name in given if name not in ("meter", "as_of")]
     wrong += [(name, "is given more than once") for name in given if len(given.getlist(name)) > 1]
     asked: dict[str, Any] = {"meter": given.get("meter")}
     try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, NoReturn, cast
 
 import marshmallow as ma
-from flask import Request
+from flask import Request, request
 from flask_smorest import Api as SmorestApi
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
@@ -93,10 +94,19 @@ def located(messages: Mapping[str, Any]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for location, inner in messages.items():
         if location == "query" and isinstance(inner, Mapping):
-            found += [(pointer.removeprefix("/"), what) for pointer, what in pointers(inner)]
+            found += [_of_parameter(pointer.removeprefix("/"), what) for pointer, what in pointers(inner)]
         else:
             found += pointers(inner if location == "json" else {location: inner})
     return found
+
+
+def _of_parameter(name: str, what: str) -> tuple[str, str]:
+    return (name, not_taken(name)) if what == SENTENCES["Unknown field."] else (name, what)
+
+
+def not_taken(name: str) -> str:
+    """What is wrong with a query parameter that an operation does not have."""
+    return "is not a parameter of this" + (f": use {ELSEWHERE[name]}" if name in ELSEWHERE else "")
 
 
 def pointers(messages: Any, at: str = "") -> list[tuple[str, str]]:
@@ -130,6 +140,9 @@ SENTENCES = {
 }
 
 
+ELSEWHERE = dict.fromkeys(("backfill", "atomic"), "/v1/events/batch")
+
+
 def _sentence(message: str) -> str:
     return SENTENCES.get(message, message[:1].lower() + message[1:].removesuffix("."))
 
@@ -143,11 +156,32 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(_common_doc)
 
+    def add_url_rule(self, rule: str, endpoint: Any = None, view_func: Any = None, *args: Any, **options: Any) -> None:
+        """Declare an operation. One without a query refuses any: a flag that is passed over may be a costly one."""
+        taken = view_func if _takes_query(view_func) else _without_query(view_func)
+        super().add_url_rule(rule, endpoint, taken, *args, **options)
+
     def _store_endpoint_docs(self, endpoint: str, obj: Any, parameters: Any, tags: Any, **options: Any) -> None:
         super()._store_endpoint_docs(endpoint, obj, parameters, tags, **options)
         for method, told in self._docs[endpoint].items():
             if method != "parameters":
                 told.setdefault("manual_doc", {}).setdefault("operationId", f"{self.name}_{endpoint}")
+
+
+def _takes_query(view: Callable[..., Any]) -> bool:
+    told = getattr(view, "_apidoc", {})
+    stated = [told.get(part, {}).get("parameters", ()) for part in ("arguments", "manual_doc")]
+    return any(item.get("in") == "query" for items in stated for item in items)
+
+
+def _without_query(view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if request.environ.get("QUERY_STRING") and request.args:
+            raise InvalidRequest([(name, not_taken(name)) for name in request.args])
+        return view(*args, **kwargs)
+
+    return wrapper
 
 
 def _common_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:

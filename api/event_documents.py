@@ -118,12 +118,13 @@ _TRUST = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{6}$", "description": "
 _POSTED = {
     "type": "object",
     "description": "a line that was written",
-    "required": ["meter", "seq", "kind", "amount", "standing"],
+    "required": ["meter", "seq", "kind", "amount", "change", "standing"],
     "properties": {
-        "meter": {"type": "string"},
-        "seq": {"type": "integer", "minimum": 1},
-        "kind": {"type": "string"},
-        "amount": _TRUST,
+        "meter": {"type": "string", "description": "the book it stands in"},
+        "seq": {"type": "integer", "minimum": 1, "description": "its number in that book"},
+        "kind": {"type": "string", "description": "of the line; an undisclosed_pitch is a `pitch` and a `breach` line"},
+        "amount": _TRUST | {"description": "what the book gained: change of standing and of what mends together"},
+        "change": _TRUST | {"description": "what standing did at once; the rest of the amount mends"},
         "standing": _TRUST | {"description": "standing after it, in trust"},
     },
 }
@@ -164,6 +165,7 @@ _ENTRY = {
     "seq": 1,
     "kind": "engagement",
     "amount": "5.000000",
+    "change": "5.000000",
     "standing": "5.000000",
 }
 _RECEIPT = {

@@ -98,6 +98,7 @@ def show(receipt: Receipt) -> dict[str, Any]:
             "seq": posted.seq,
             "kind": posted.kind,
             "amount": notation.trust(posted.amount),
+            "change": notation.trust(posted.change),
             "standing": notation.trust(posted.standing),
         }
         for posted in receipt.entries

@@ -24,7 +24,7 @@ SKEW_US = 5 * 60 * 1_000_000
 METER = re.compile(r"network:[a-z0-9][a-z0-9_-]{0,63}")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 CREATOR_FORM = "must be a UUID or network:external_id"
-REFERENCE = facts_of.Name("the partner's own reference, unique for life per creator", 200)
+REFERENCE = facts_of.Name("the partner's own reference, unique for life per creator and partner", 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,14 @@ class NewEvent:
 
 
 class Posted(NamedTuple):
-    """One entry as a receipt names it; `amount` and `standing` in micro-trust."""
+    """One entry as a receipt names it, in micro-trust; `amount` is `change` of standing and what mends together."""
 
     meter: str
     seq: int
     kind: str
     amount: int
     standing: int
+    change: int
 
 
 @dataclass(frozen=True, slots=True)

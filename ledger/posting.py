@@ -16,9 +16,9 @@ from ledger.batches import UNDOING, Batch, Job, context_of, entries_of, open_bat
 from ledger.books import OpenBook
 from ledger.db import Session
 from ledger.economy import DAY_US, PPM
-from ledger.errors import BackfillClosed, OutOfOrder, Refusal
+from ledger.errors import BackfillClosed, OutOfOrder, Refusal, Unavailable
 from ledger.events import SKEW_US, NewEvent, Posted, Receipt
-from ledger.kinds import KINDS, engagement
+from ledger.kinds import KINDS, charge, engagement
 from ledger.kinds.base import Breach, Context, Line, Tally
 from ledger.policy import Schedule
 
@@ -27,6 +27,7 @@ TALLY = tables.Tally.__table__  # type: ignore[attr-defined]
 TIE = tables.Tie.__table__  # type: ignore[attr-defined]
 BREACH = tables.Breach.__table__  # type: ignore[attr-defined]
 
+LONGEST_US = 50 * 1_000_000  # readers call a moment final once it is a minute past
 LATEST_DAYS = 366  # what is left of an older event is not worth the lock it would be worked out under
 
 
@@ -50,13 +51,16 @@ def post(
     """Post events, one receipt each, in the order given. `clock` gives microseconds, read under the lock.
 
     Refusals of the books are remembered with the event; an unknown creator and an event in the future are not.
-    Raises AtomicRefused where `atomic` and any event is refused. Never commits.
+    Raises AtomicRefused where `atomic` and any event is refused, Unavailable where it took so long that readers may
+    have been told otherwise. Never commits.
     """
     receipts: dict[int, Receipt] = {}
     jobs = _find_creators(session, events, receipts)
     batch = open_batch(session, jobs, clock=clock, schedule=schedule, backfill=backfill)
     for job in sorted(jobs, key=lambda job: (job.event.occurred_at_us, job.index)):
         receipts[job.index] = _post_one(batch, job)
+    if clock() - batch.now_us > LONGEST_US:
+        raise Unavailable("it took too long under the lock: nothing was done, send the same in smaller batches")
     ordered = [receipts[index] for index in range(len(events))]
     if atomic and any(receipt.status == "refused" for receipt in ordered):
         raise AtomicRefused(ordered)
@@ -116,7 +120,9 @@ def _post_one(batch: Batch, job: Job) -> Receipt:
     before = replace(book, new_entries=list(book.new_entries)) if event.kind.refers_to else book
     try:
         at = _recorded_at(batch, book, event)
-        book.settle(at // DAY_US, schedule=batch.schedule, recorded_at_us=max(at, book.recorded_at_us + 1))
+        # A backfill's events of one moment are recorded microseconds apart, but never slip past midnight.
+        day = (event.occurred_at_us if batch.backfill else at) // DAY_US
+        book.settle(day, schedule=batch.schedule, recorded_at_us=max(at, book.recorded_at_us + 1))
         at = max(at, book.recorded_at_us + 1)
         context = context_of(batch, job, book)
         lines = event.kind.price(event.facts, context)
@@ -151,7 +157,10 @@ def _write_lines(batch: Batch, job: Job, book: OpenBook, context: Context, lines
     event = job.event
     book.live = book.live or not batch.backfill
     planned = book.plan(lines, policy=context.policy)
-    posted = tuple(Posted(event.meter, p.seq, p.line.kind, -p.pools.world, p.after.standing) for p in planned)
+    posted = tuple(
+        Posted(event.meter, p.seq, p.line.kind, -p.pools.world, p.after.standing, p.pools.fresh + p.pools.bedrock)
+        for p in planned
+    )
     receipt = _remember(batch, job, {"entries": [list(entry) for entry in posted]}, posted)
     event_row = batch.new_events[-1]
     book.write(
@@ -180,7 +189,7 @@ def _update_memory(
         book.tallies[day] = replace(tally, **{name: getattr(tally, name) + 1 for name in counts})
     for line, posted in zip(lines, planned, strict=True):
         if line.kind == "breach":
-            book.breaches[posted.seq] = _breach(event, posted, context, [-p.amount for p in planned])
+            book.breaches[posted.seq] = _breach(event, posted, context, lines)
     if event.kind.settles_breach and context.breach:
         book.mark_breach(context.breach.seq, event.kind.settles_breach)
     if event.kind.name in UNDOING:
@@ -201,12 +210,13 @@ def _uncount_day(batch: Batch, job: Job, book: OpenBook) -> None:
         book.tallies[day] = replace(tally, **{name: getattr(tally, name) - 1 for name in counts})
 
 
-def _breach(event: NewEvent, posted: Posted, context: Context, amounts: Sequence[int]) -> Breach:
+def _breach(event: NewEvent, posted: Posted, context: Context, lines: Sequence[Line]) -> Breach:
     hidden = event.kind.name == "undisclosed_pitch"
     day = context.day if hidden else context.occurred_day  # what was hidden is broken on the day it is found
     category = "undisclosed" if hidden else event.facts.category
     severity = 0 if hidden else event.facts.severity
-    return Breach(posted.seq, day, category, severity, sum(amounts), undisclosed=hidden)
+    amount = charge(((line.kind, line.factors) for line in lines), context.policy.rates)
+    return Breach(posted.seq, day, category, severity, amount, undisclosed=hidden)
 
 
 def _unmark(book: OpenBook, context: Context) -> None:

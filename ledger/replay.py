@@ -207,7 +207,14 @@ class Replay:
             raise Wrong(row.seq, "it was not recorded right after the entry it belongs to")
         if row.event_hash != event.hash:
             raise Wrong(row.seq, f"its event {row.event_id} is not the one it was made by")
-        if self._due.pop(0) != [row.meter, row.seq, row.kind, -row.world, after.standing]:
+        if self._due.pop(0) != [
+            row.meter,
+            row.seq,
+            row.kind,
+            -row.world,
+            after.standing,
+            row.fresh + row.bedrock,
+        ]:
             raise Wrong(row.seq, f"its event {row.event_id} says otherwise of what it made")
         return told, first
 
@@ -232,7 +239,10 @@ class Replay:
         past = max(event.occurred_at_us, following)
         if row.recorded_at_us not in (live, past, max(live, row.settled_through * DAY_US)):
             raise Wrong(row.seq, "it was recorded at another time than its event came or happened")
-        if row.settled_through not in (row.recorded_at_us // DAY_US, (row.recorded_at_us - 1) // DAY_US):
+        days_of = [row.recorded_at_us // DAY_US, (row.recorded_at_us - 1) // DAY_US]
+        if row.recorded_at_us == past:  # the events of one moment are recorded microseconds apart
+            days_of.append(event.occurred_at_us // DAY_US)
+        if row.settled_through not in days_of:
             raise Wrong(row.seq, "it is settled through another day than it was recorded on")
         days = (row.settled_through, event.received_at_us // DAY_US)
         policies = {self.schedule.at(day, self.policy_version).version for day in days}

@@ -47,9 +47,44 @@ def test_a_receipt_names_its_entries(partner: Holder, creator_id: str) -> None:
             "seq": 1,
             "kind": "engagement",
             "amount": "5.000000",
+            "change": "5.000000",
             "standing": "5.000000",
         }
     ]
+
+
+def test_a_receipt_tells_what_mends_apart_from_what_is_lost(partner: Holder, creator_id: str) -> None:
+    """A disclosed pitch takes more off standing at once than the book loses, and the statement says the same."""
+    told = event("p", kind="pitch", facts={"brand": "nike", "disclosure": "clear"})
+    posted = partner.post("/v1/events", json=told).json["entries"][0]
+    line = partner.get(f"/v1/creators/youtube:ada/entries/network:youtube/{posted['seq']}").json
+    assert (posted["amount"], posted["change"]) == (line["amount"], line["change"])
+    assert float(posted["change"]) < float(posted["amount"]) < 0
+    assert partner.post("/v1/events", json=told).json["entries"][0] == posted
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "why"),
+    [
+        ("post", "/v1/events?backfill=true", "backfill is not a parameter of this: use /v1/events/batch"),
+        ("post", "/v1/events?atomic=true", "atomic is not a parameter of this: use /v1/events/batch"),
+        ("post", "/v1/events/batch?bogus=1", "bogus is not a parameter of this"),
+        ("get", "/v1/creators/youtube:ada?bogus=1", "bogus is not a parameter of this"),
+        ("get", "/v1/creators/youtube:ada/balance?bogus=1", "bogus is not a parameter of this"),
+        ("get", "/v1/creators/youtube:ada/history?bogus=1", "bogus is not a parameter of this"),
+        ("get", "/v1/policy?bogus", "bogus is not a parameter of this"),
+        ("get", "/healthz?bogus=1", "bogus is not a parameter of this"),
+    ],
+)
+def test_no_parameter_is_passed_over(
+    partner: Holder, books: Database, creator_id: str, method: str, path: str, why: str
+) -> None:
+    """A parameter that an operation does not have is refused by name, and nothing is done."""
+    answer = getattr(partner, method)(path, **({"json": event()} if method == "post" else {}))
+    assert (answer.status_code, answer.json["detail"]) == (422, why)
+    assert answer.json["errors"][0]["parameter"] == why.split()[0]
+    with books.reading() as session:
+        assert db.fetch(session, "SELECT count(*) FROM event") == [(0,)]
 
 
 def test_a_creator_may_be_named_by_uuid(partner: Holder, creator_id: str) -> None:
