@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api import encoding, fields, metrics, notation, problems, state
 from api.blueprint import Blueprint
-from ledger import health
+from ledger import health, rules
 from ledger.economy import DAY_US
-from ledger.errors import Unavailable
+from ledger.errors import InvalidPolicy, Unavailable
 
 FRESH = {"Cache-Control": "no-store"}
 blp = Blueprint("health", __name__, description="Whether the service lives and is ready.")
@@ -60,13 +60,13 @@ def healthz() -> Response:
 @blp.get("/readyz")
 @blp.response(200, ReadyOut(), example=READY)
 def readyz() -> Response:
-    """Say whether the service is ready: its database within reach and migrated.
+    """Say whether the service is ready: its database within reach and migrated, its policy complete.
 
     Also how far settlement lags behind and how old the last good verify is.
     """
     migration = stored()
-    if migration != health.head():
-        detail = f"the database is at migration {migration or 'none'}, the code needs {health.head()}"
+    detail = hindrance(migration)
+    if detail:
         return problems.problem(503, "not_ready", detail, database="ok" if migration else "unknown")
     return encoding.json_response(ready(migration), headers=FRESH)
 
@@ -96,6 +96,18 @@ def stored() -> str:
         return state.ledger().database.read(health.stored)
     except (Unavailable, SQLAlchemyError, psycopg.Error, sqlite3.Error):
         return ""
+
+
+def hindrance(migration: str) -> str:
+    """Why the service can't do its work, as a sentence; empty where it can."""
+    if migration != health.head():
+        return f"the database is at migration {migration or 'none'}, the code needs {health.head()}"
+    ledger = state.ledger()
+    try:
+        rules.ensure_complete(ledger.schedule(), today=ledger.clock() // DAY_US)
+    except InvalidPolicy as incomplete:
+        return incomplete.detail
+    return ""
 
 
 def ready(migration: str) -> dict[str, object]:

@@ -175,11 +175,10 @@ def _rates(values: Mapping[str, int]) -> Rates:
 
 def problems(policy: Policy, parameters: Sequence[Parameter], limits: Sequence[Limit] = ()) -> list[str]:
     """What is wrong with a policy against the parameters the kinds declare: one sentence each, none if fine."""
-    found = []
+    found = missing(policy, parameters)
     declared = {item.key: item for item in parameters}
     for key, item in declared.items():
         if key not in policy.stated:
-            found.append(f"{key} is missing: {item.what}")
             continue
         stated = policy.stated[key]
         if stated.unit != item.unit:
@@ -192,6 +191,11 @@ def problems(policy: Policy, parameters: Sequence[Parameter], limits: Sequence[L
         f"{' + '.join(limit.keys)} is over {limit.most}: {limit.what}" for limit in limits if _over(policy, limit)
     ]
     return found
+
+
+def missing(policy: Policy, parameters: Sequence[Parameter]) -> list[str]:
+    """The parameters that a policy does not give: one sentence each."""
+    return [f"{item.key} is missing: {item.what}" for item in parameters if item.key not in policy.stated]
 
 
 def _over(policy: Policy, limit: Limit) -> bool:

@@ -18,6 +18,18 @@ def schedule(session: Reading) -> Schedule:
     return Schedule(tuple((day, policy.parse(text)) for day, text in rows))
 
 
+def ensure_complete(found: Schedule, *, today: int) -> None:
+    """See that all that can be reported from today on can be priced. Raises InvalidPolicy naming what is missing.
+
+    A policy that was stored before a kind was there lacks its parameters.
+    """
+    in_force = found.at(today)
+    for day, one in found.items:
+        lacking = policy.missing(one, kinds.PARAMETERS) if day > today or one is in_force else []
+        if lacking:
+            raise InvalidPolicy(f"the policy {one.name} {one.version} cannot price everything: {lacking[0]}")
+
+
 def install(session: Session, new: Policy, *, effective_day: int, now_us: int) -> bool:
     """Store a policy to take effect on a day. False where it is there already.
 

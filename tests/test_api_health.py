@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 
-from ledger import claims, db, settlement
+from ledger import claims, db, policy, rules, settlement
 from ledger.db import Database
 from ledger.settings import Settings
 from tests.api_fixtures import DAY_US, NOW_US, Clock, Holder, event, serving
@@ -39,6 +39,18 @@ def test_a_fresh_service_is_ready(client: Any) -> None:
     assert ready.status_code == 200
     assert ready.json["migration"]
     assert (ready.json["settled_through"], ready.json["verified_seconds_ago"]) == (None, None)
+
+
+def test_a_policy_that_cannot_price_everything_is_not_ready(client: Any, books: Database) -> None:
+    """A policy in force that was stored before a kind was there makes the service unready, naming what it lacks."""
+    text = policy.builtin().text.replace("[evasion]", "[evasions]")
+    old = policy.parse(text)
+    row = (old.version, old.name, NOW_US // DAY_US, NOW_US, text)
+    books.write(lambda session: db.insert(session, rules.POLICY, [row]))
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json["code"]) == (503, "not_ready")
+    assert "evasion.share is missing" in answer.json["detail"]
 
 
 def test_lag_is_that_of_the_oldest_live_book(client: Any, partner: Holder, creator_id: str, clock: Clock) -> None:

@@ -15,7 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from ledger import cli, policy
+from ledger import cli, db, policy, rules
 from ledger.commands.terminal import Terminal
 from ledger.db import Database
 from ledger.economy import DAY_US
@@ -72,7 +72,7 @@ def commands(group: click.Group = cli.main, *above: str) -> Iterator[tuple[str, 
 
 def test_the_commands_are_those_promised() -> None:
     """Nobody looks for a command in vain."""
-    promised = ["init", "migrate", "serve", "jobs", "settle", "import", "verify", "keys", "policy", "demo"]
+    promised = ["init", "migrate", "serve", "jobs", "settle", "import", "verify", "keys", "link", "policy", "demo"]
 
     assert {words[0] for words in commands()} == set(promised)
     assert {words for words in commands() if words[0] in ("keys", "policy") and len(words) > 1} == {
@@ -299,6 +299,37 @@ def test_a_policy_that_cannot_be_used_is_told_apart(shell: Shell, change: tuple[
 
     assert "mine.toml: " in told
     assert why in told
+
+
+@pytest.mark.parametrize("words", [["serve"], ["jobs"], ["import", "ratings.csv", "--format", "ratings"]], ids=" ".join)
+def test_a_policy_older_than_a_kind_is_refused_at_the_start(set_up: Shell, words: list[str]) -> None:
+    """Where the policy in force lacks a parameter, nothing starts, and the parameter is named."""
+    (set_up.folder / "ratings.csv").touch()
+    with_old_policy(set_up)
+
+    assert "cannot price everything: evasion.share is missing: further loss" in set_up(*words, code=WRONG).stderr
+
+
+def with_old_policy(shell: Shell) -> None:
+    """Put a policy in force from today that was written before there were evasions."""
+    text = re.sub(r"\[evasion\]\n.*\n", "", policy.builtin().text)
+    old = policy.parse(text)
+    row = (old.version, old.name, shell.now_us // DAY_US, shell.now_us, text)
+    database = Database(shell.environment.get("TRUST_LEDGER_DATABASE_URL", "sqlite:///var/trust-ledger.db"))
+    database.write(lambda session: db.insert(session, rules.POLICY, [row]))
+    database.dispose()
+
+
+# link
+
+
+def test_a_link_names_the_page_and_carries_a_token(set_up: Shell) -> None:
+    """The link of a creator stands alone on stdout; a handle nobody has is named, with exit code 1."""
+    set_up("demo", "--no-serve")
+    told = set_up("link", "mara-bakes").stdout
+
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/c/mara-bakes\?t=[\w.-]+\n", told)
+    assert "no creator has the handle 'nobody'" in set_up("link", "nobody", code=WRONG).stderr
 
 
 # demo, settle, verify, import

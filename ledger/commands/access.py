@@ -1,11 +1,13 @@
-"""keys: who may use the API."""
+"""keys and link: who may use the API, and a creator's way to their own page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import click
 
+from ledger import creators, links
 from ledger import keys as keys_of
 from ledger.commands.terminal import Terminal, iso_time, say
 
@@ -87,4 +89,24 @@ def revoke(terminal: Terminal, key_id: str) -> None:
     say(f"key {key_id} is revoked")
 
 
-COMMANDS: Sequence[click.Command] = (keys,)
+@click.command(
+    short_help="Make a link to a creator's own page.",
+    epilog="Example:  trust-ledger link mara-bakes",
+)
+@click.argument("handle")
+@click.pass_obj
+def link(terminal: Terminal, handle: str) -> None:
+    """Print the address of a creator's page as its owner sees it, with the statement, alone on stdout.
+
+    It is good for thirty days, for whoever holds it: hand it to the creator alone. It starts with
+    TRUST_LEDGER_PUBLIC_URL.
+
+    Exit codes: 0 made; 1 no creator has that handle; 2 wrong usage.
+    """
+    current = terminal.settings()
+    with terminal.database(current) as database:
+        creator_id = database.read(partial(creators.by_handle, handle=handle))
+    click.echo(links.sign_page_link(current, creator_id, now_us=terminal.clock(), handle=handle))
+
+
+COMMANDS: Sequence[click.Command] = (keys, link)

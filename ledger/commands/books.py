@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ledger import audit, checkpoints, imports, settlement
-from ledger.commands.terminal import Day, Terminal, bar, iso_day, say, schedule_of
+from ledger.commands.terminal import Day, Terminal, bar, complete_schedule_of, iso_day, say, schedule_of
 
 NAMED = 20
 
@@ -69,7 +69,7 @@ def import_(terminal: Terminal, file: Path, format_: str, network: str | None, s
             source=source,
             network=network,
             pepper=current.key("pepper"),
-            schedule=schedule_of(database),
+            schedule=complete_schedule_of(database, today=terminal.today()),
             clock=terminal.clock,
             progress=shown.to,
         )

@@ -11,7 +11,7 @@ import click
 from ledger import creators, keys, links, processes
 from ledger import demo as story
 from ledger.commands import setup
-from ledger.commands.terminal import Terminal, bar, say, schedule_of
+from ledger.commands.terminal import Terminal, bar, complete_schedule_of, say
 from ledger.db import Database
 from ledger.processes import Child, Service
 from ledger.settings import SECRETS, Settings, config_file
@@ -40,7 +40,7 @@ def serve(terminal: Terminal, bind: str, workers: int | None, with_jobs: bool) -
     for name in SECRETS:
         current.key(name)
     with terminal.database(current) as database:
-        schedule_of(database)
+        complete_schedule_of(database, today=terminal.today())
     service = _service(host, port, workers=workers, with_jobs=with_jobs)
     raise SystemExit(service.run(is_up=partial(processes.answers, host, port)))
 
@@ -76,7 +76,7 @@ def jobs(terminal: Terminal) -> None:
     current = terminal.settings()
     current.key("signing_key")
     with terminal.database(current) as database:
-        schedule_of(database)
+        complete_schedule_of(database, today=terminal.today())
     os.execv(processes.SCHEDULER[0], processes.SCHEDULER)  # noqa: S606 - our own command
 
 
@@ -109,7 +109,7 @@ def demo(terminal: Terminal, port: int, serving: bool) -> None:
 
 
 def _plant(terminal: Terminal, database: Database, *, pepper: bytes) -> None:
-    schedule, now_us = schedule_of(database), terminal.clock()
+    schedule, now_us = complete_schedule_of(database, today=terminal.today()), terminal.clock()
     planted = 0
     with bar("planting", total=len(story.STORIES)) as shown:
         for one in story.STORIES:

@@ -69,6 +69,13 @@ def schedule_of(database: Database) -> Schedule:
             raise click.ClickException("no policy is installed: run trust-ledger init") from missing
 
 
+def complete_schedule_of(database: Database, *, today: int) -> Schedule:
+    """The policies in force, with which all that may be reported can be priced. Raises InvalidPolicy."""
+    found = schedule_of(database)
+    rules.ensure_complete(found, today=today)
+    return found
+
+
 def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite database, None for any other."""
     parsed = make_url(normalise(url))
