@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import sha256
 from importlib import resources
 from typing import Any
@@ -25,7 +26,7 @@ ABOUT = """Double-entry books for the trust that creators earn from their audien
 **Errors** are problem+json (RFC 9457): a stable `code`, a `detail` that names the thing, and `errors` by JSON pointer.
 **Creators** are named by UUID or as `network:id`, with the id that the network gave them. Whoever may not know of a
 creator is told that there is none.
-**Keys** are sent as `Authorization: Bearer tl_…`; what each operation asks of one is in its `x-scopes`.
+**Keys** are sent as `Authorization: Bearer tl_…`; each operation says which scopes it asks of one.
 **Retries** are safe: an event counts once under its `external_ref`, whatever happens to the answer.
 """
 OPTIONS: dict[str, Any] = {
@@ -61,6 +62,7 @@ def prepare(spec: APISpec) -> None:
 def finish(app: Flask, spec: APISpec) -> None:
     """Complete the document with what its resources left unsaid, and keep it as the bytes it is sent as."""
     document = spec.to_dict()
+    document["components"]["schemas"].pop("PaginationMetadata", None)  # flask-smorest's, and no resource's of ours
     shown = orjson.loads(resources.files("api").joinpath("examples.json").read_bytes())
     for item in document["paths"].values():
         for parameter in item.get("parameters", []):
@@ -69,6 +71,9 @@ def finish(app: Flask, spec: APISpec) -> None:
             for parameter in operation.get("parameters", []):
                 explain(parameter)
             illustrate(operation, shown.get(operation["operationId"], {}))
+            demand(operation)
+    for bodies in (found for place in ("paths", "components") for found in contents(document[place])):
+        name_example(bodies)
     app.extensions[NAME] = orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
 
 
@@ -86,6 +91,29 @@ def illustrate(operation: dict[str, Any], shown: dict[str, Any]) -> None:
         for content in (body or {}).get("content", {}).values():
             if name in shown and not content.keys() & {"example", "examples"}:
                 content["example"] = shown[name]
+
+
+def demand(operation: dict[str, Any]) -> None:
+    """Say in the description which scopes a key needs: the page shows no extension."""
+    if scopes := operation.get("x-scopes"):
+        named = " and ".join(f"`{scope}`" for scope in scopes)
+        needs = f"Needs a key with the scope{'s' if len(scopes) > 1 else ''} {named}."
+        operation["description"] = "\n\n".join(filter(None, (operation.get("description"), needs)))
+
+
+def contents(item: Any) -> Iterator[dict[str, Any]]:
+    """Every media type of bodies in a part of the document."""
+    if isinstance(item, dict):
+        for name, inner in item.items():
+            if name == "content" and isinstance(inner, dict):
+                yield from inner.values()
+            yield from contents(inner)
+
+
+def name_example(content: dict[str, Any]) -> None:
+    """Give a body's only example a name: the page shows none that lacks one."""
+    if "example" in content:
+        content["examples"] = {"example": {"summary": "Example", "value": content.pop("example")}}
 
 
 @blp.get("/openapi.json")

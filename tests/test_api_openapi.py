@@ -1,5 +1,6 @@
 """The OpenAPI document and its page: whole, valid, and true to the kinds of event there are."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,6 +101,31 @@ def test_every_body_has_an_example(document: Json) -> None:
     assert [where for where, content in contents(document) if not examples(content)] == []
 
 
+def test_every_example_has_a_name(document: Json) -> None:
+    """The page of the document shows only examples that have one."""
+    assert [where for where, content in contents(document) if "example" in content] == []
+
+
+def test_every_scope_is_told(document: Json) -> None:
+    """Which scopes an operation asks of a key stands in its description."""
+    asked = [(operation["description"], scope) for _, operation in operations(document) for scope in scopes(operation)]
+    assert asked
+    assert [scope for told, scope in asked if f"`{scope}`" not in told] == []
+
+
+def scopes(operation: Json) -> list[str]:
+    """What an operation asks of a key."""
+    found: list[str] = operation.get("x-scopes", [])
+    return found
+
+
+def test_no_schema_is_without_use(document: Json) -> None:
+    """Each schema is spoken of somewhere in the document."""
+    whole = orjson.dumps(document).decode()
+    names = document["components"]["schemas"]
+    assert [name for name in names if f'#/components/schemas/{name}"' not in whole] == []
+
+
 def test_every_example_is_what_its_schema_says(document: Json) -> None:
     """An example that its own schema refuses would teach what does not work."""
     wrong = []
@@ -145,7 +171,7 @@ def _type(field: object) -> str:
 
 def test_the_examples_of_events_are_taken(partner: Holder, document: Json) -> None:
     """Every documented event goes through: posted, or refused for a reference to what is not there."""
-    joined = document["paths"]["/v1/creators"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    (joined,) = examples(document["paths"]["/v1/creators"]["post"]["requestBody"]["content"]["application/json"])
     assert partner.post("/v1/creators", json=joined).status_code == 201
     shown = document["paths"]["/v1/events"]["post"]["requestBody"]["content"]["application/json"]["examples"]
     told = {name: partner.post("/v1/events", json=item["value"]) for name, item in shown.items()}
@@ -160,11 +186,13 @@ def test_the_document_need_not_be_sent_twice(client: Any) -> None:
 
 
 def test_the_page_of_the_document_stands_alone(client: Any) -> None:
-    """Its script is served from here, and nothing is fetched from elsewhere."""
+    """Its scripts are served from here, and nothing is fetched from elsewhere."""
     page = client.get("/docs")
-    script = page.text.partition('src="')[2].partition('"')[0]
-    with client.get(script) as served:
-        assert served.status_code == 200
+    scripts = re.findall('src="([^"]+)"', page.text)
+    assert len(scripts) == 2
+    for script in scripts:
+        with client.get(script) as served:
+            assert served.status_code == 200
     assert "http" not in page.text
     assert 'load-fonts="false"' in page.text
 
