@@ -27,6 +27,7 @@ from ledger.errors import LedgerError, Unavailable
 from ledger.readers import PostgreSQLReader, Reader, SQLiteReader
 
 T = TypeVar("T")
+stamina.instrumentation.set_on_retry_hooks([])  # its own would log what the database said, names included
 Row = tuple[Any, ...]
 ATTEMPTS = 5
 COPY_FROM = 50
@@ -51,6 +52,11 @@ def is_transient(error: BaseException) -> bool:
 
 
 Reading = Session | Reader
+
+
+def _is_stale_plan(error: BaseException) -> bool:
+    """True where a prepared read meets a table that was migrated meanwhile."""
+    return isinstance(error, psycopg.Error) and error.sqlstate == "0A000"
 
 
 class Database:
@@ -123,9 +129,10 @@ class Database:
         try:
             return self._read(work)
         except (DBAPIError, psycopg.Error, sqlite3.Error) as error:
-            if not is_transient(error):
+            if not is_transient(error) and not _is_stale_plan(error):
                 raise
             self._close_idle()
+            self.engine.dispose()  # the pool's connections broke with ours
         try:
             return self._read(work)
         except (DBAPIError, psycopg.Error, sqlite3.Error) as error:

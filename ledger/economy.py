@@ -175,22 +175,17 @@ def survive(move: Move, from_day: int, to_day: int, schedule: Schedule, *, polic
 def land(state: State, move: Move) -> Pools:
     """Where a move lands: debits take fresh to 0, then bedrock to 0, then fresh below 0.
 
-    An exact move takes from the pool it names; what a pool lacks is taken from fresh.
+    An exact move takes from the pool it names; what a pool lacks is taken from fresh. However it came about, no
+    bedrock stays while fresh is below 0: a debt fades faster than bricks, and holding both would make trust of time.
     """
     fresh, bedrock, pitch, breach = move[:4]
     if move.exact:
-        short = sum(min(0, held + part) for held, part in zip(state[1:4], move[1:4], strict=True))
-        return Pools(
-            fresh + short,
-            max(bedrock, -state.bedrock),
-            max(pitch, -state.mending_pitch),
-            max(breach, -state.mending_breach),
-        )
-    if fresh < 0:
-        from_fresh = min(-fresh, max(state.fresh, 0))
-        from_bedrock = min(-fresh - from_fresh, state.bedrock + bedrock)
-        return Pools(fresh + from_bedrock, bedrock - from_bedrock, pitch, breach)
-    return Pools(fresh, bedrock, pitch, breach)
+        fresh += sum(min(0, held + part) for held, part in zip(state[1:4], move[1:4], strict=True))
+        bedrock = max(bedrock, -state.bedrock)
+        pitch = max(pitch, -state.mending_pitch)
+        breach = max(breach, -state.mending_breach)
+    debt = max(0, min(-(state.fresh + fresh), state.bedrock + bedrock))
+    return Pools(fresh + debt, bedrock - debt, pitch, breach)
 
 
 def advance(state: State, pools: Pools, move: Move) -> State:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ledger import db, kinds, policy, tables
 from ledger.db import Reading, Session
+from ledger.economy import DAY_US
 from ledger.errors import Conflict, InvalidPolicy
 from ledger.policy import Policy, Schedule
 
 POLICY = tables.PolicyText.__table__  # type: ignore[attr-defined]
+NOTICE_DAYS = 7
 
 
 def schedule(session: Reading) -> Schedule:
@@ -33,15 +35,18 @@ def ensure_complete(found: Schedule, *, today: int) -> None:
 def install(session: Session, new: Policy, *, effective_day: int, now_us: int) -> bool:
     """Store a policy to take effect on a day. False where it is there already.
 
-    Raises Conflict where the same policy is stored for another day, InvalidPolicy where it cannot price everything.
+    Raises Conflict where the same policy is stored for another day, InvalidPolicy where it cannot price everything
+    or comes at too short notice: the first takes effect at once, a later one never touches what readers were told.
     """
     wrong = policy.problems(new, kinds.PARAMETERS, kinds.LIMITS)
     if wrong:
         raise InvalidPolicy(wrong[0])
-    rows = db.fetch(session, "SELECT effective_day FROM policy WHERE version = ?", (new.version,))
-    if rows:
-        if rows[0][0] != effective_day:
-            raise Conflict(f"policy {new.version} is already stored for day {rows[0][0]}")
+    known: dict[str, int] = dict(db.fetch(session, "SELECT version, effective_day FROM policy"))
+    if new.version in known:
+        if known[new.version] != effective_day:
+            raise Conflict(f"policy {new.version} is already stored for day {known[new.version]}")
         return False
+    if known and effective_day < now_us // DAY_US + NOTICE_DAYS:
+        raise InvalidPolicy(f"a policy is announced at least {NOTICE_DAYS} days before it takes effect")
     db.insert(session, POLICY, [(new.version, new.name, effective_day, now_us, new.text)])
     return True
