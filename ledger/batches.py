@@ -13,7 +13,7 @@ from ledger.db import Row, Session
 from ledger.economy import DAY_US
 from ledger.errors import AlreadyDone, UnknownReference, WrongReference
 from ledger.events import NewEvent
-from ledger.kinds.base import Breach, Context, Tally
+from ledger.kinds.base import Breach, Context, Past, Tally
 from ledger.policy import Schedule
 
 WEEK = 7
@@ -150,8 +150,10 @@ def _with_past(batch: Batch, job: Job, book: OpenBook, context: Context) -> Cont
             raise WrongReference(f"the event {reference!r} is itself an undoing: report anew instead", pointer=pointer)
         if any(item.cleared for item in _breaches_of(book, seqs)):
             raise AlreadyDone(f"the event {reference!r} was cleared: there is nothing left of it", pointer=pointer)
-    if job.event.kind.name == "apology":  # measured on the day it was made; what is undone, on the day of that
-        past = tuple(book.written[seq].as_fresh().left(context.occurred_day, batch.schedule) for seq in seqs)
+    past: tuple[Past, ...]
+    if breach is not None and job.event.kind.name == "apology":
+        # Measured on the day it was made; what is undone, on the day of that.
+        past = (book.written[breach.seq].left_of_breach(breach, context.occurred_day, batch.schedule),)
     else:
         past = book.past(book.resting_on(seqs), context.day, batch.schedule)
     return replace(

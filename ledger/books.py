@@ -37,10 +37,14 @@ class Written:
         move = economy.survive(self.move, self.day, day, schedule, policy_version=self.policy_version)
         return Past(self.seq, self.kind, self.day, move)
 
-    def as_fresh(self) -> Written:
-        """The same, as if bedrock's part had been fresh: an apology is paid into fresh, and never by delay."""
-        move = self.move._replace(fresh=self.move.fresh + self.move.bedrock, bedrock=0)
-        return replace(self, move=move)
+    def left_of_breach(self, breach: Breach, day: int, schedule: Schedule) -> Past:
+        """What the breach of this entry has left on a day, counted from the day it happened, told late or not.
+
+        As if all of it had been fresh: an apology is paid into fresh, and never by delay.
+        """
+        charge = Move(-breach.amount)
+        move = economy.survive(charge, breach.day, day, schedule, policy_version=self.policy_version)
+        return Past(self.seq, self.kind, breach.day, move)
 
 
 class Planned(NamedTuple):

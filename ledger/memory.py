@@ -13,7 +13,7 @@ from typing import Any
 from ledger import lookups
 from ledger.books import Written
 from ledger.economy import PPM, State
-from ledger.kinds import KINDS, engagement, reversal
+from ledger.kinds import KINDS, charge, engagement, reversal
 from ledger.kinds.base import Breach, Factors, Kind, Tally
 from ledger.policy import Policy, Schedule
 
@@ -93,7 +93,7 @@ class Memory:
         if first:
             self._tally(told, factors)
         if written.kind == "breach":
-            self._keep_breach(written, told)
+            self._keep_breach(written, told, factors)
         elif written.kind in SETTLED_BY and written.about is not None:
             self._settle_breach(written, written.about)
         self._last = written
@@ -127,8 +127,7 @@ class Memory:
 
     def _left_of_breach(self, apology: Written, day: int) -> int:
         breach = self._kept[apology.about or 0]
-        lines = [item.as_fresh().left(day, self.schedule) for item in self._of_event(breach)]
-        return max(0, -sum(past.surviving.fresh + past.surviving.bedrock for past in lines))
+        return max(0, -breach.left_of_breach(self.breaches[breach.seq], day, self.schedule).surviving.fresh)
 
     def _of_event(self, breach: Written) -> list[Written]:
         """A breach's entry, after the pitch that it belongs to where that was hidden."""
@@ -157,12 +156,14 @@ class Memory:
         if told.kind.name == "engagement" and told.occurred_day not in self.tallies:
             self.tallies[told.occurred_day] = Tally(opening=0 if told.late_days else opening)
 
-    def _keep_breach(self, written: Written, told: Told) -> None:
+    def _keep_breach(self, written: Written, told: Told, factors: Factors) -> None:
         hidden = told.kind.name == "undisclosed_pitch"
         category = "undisclosed" if hidden else told.facts["category"]
         severity = 0 if hidden else told.facts["severity"]
         day = told.day if hidden else told.occurred_day
-        self.breaches[written.seq] = Breach(written.seq, day, category, severity, -told.amount, undisclosed=hidden)
+        rates = self.schedule.named(written.policy_version).rates
+        amount = -told.amount if hidden else charge([(written.kind, factors)], rates)
+        self.breaches[written.seq] = Breach(written.seq, day, category, severity, amount, undisclosed=hidden)
         self._happened[written.seq] = told.occurred_day
         self._kept[written.seq] = written
         if written.about is not None and self._last is not None:

@@ -17,6 +17,8 @@ from ledger.posting import AtomicRefused
 from tests.desk import CREATOR, DAY, FOUNDING, METER, RULES, Counter, Desk, noon, tell, trust, variant
 
 FAN: dict[str, Any] = {"act": "reply", "engager": "fan"}
+ANSWER: dict[str, Any] = {"breach": "0"}
+SORRY: dict[str, Any] = {"responsibility": True, "repair": True}
 PITCH: dict[str, Any] = {"brand": "acme", "disclosure": "clear", "fit": "0.7"}
 
 
@@ -341,19 +343,35 @@ def test_a_days_cap_binds_late_arrivals(counter: Counter) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "facts"),
-    [("engagement", FAN), ("transparency", {}), ("breach", {"severity": 2}), ("pitch", PITCH), ("post", {})],
+    "steps",
+    [
+        [("engagement", FAN)],
+        [("transparency", {})],
+        [("breach", {"severity": 2})],
+        [("pitch", PITCH)],
+        [("post", {})],
+        [("breach", {"severity": 4}), ("evasion", ANSWER)],
+        [("breach", {"severity": 4}), ("apology", ANSWER | SORRY)],
+        [("breach", {"severity": 4}), ("evasion", ANSWER), ("apology", ANSWER | SORRY)],
+    ],
+    ids=lambda steps: "+".join(kind for kind, _ in steps),
 )
-@pytest.mark.parametrize("late", [1, 30, 366])
+@pytest.mark.parametrize("late", [1, 30, 60, 360])
+@pytest.mark.parametrize("answered", [0, 1, 5])
 def test_a_late_event_is_worth_what_the_on_time_one_would_have_left(
-    kind: str, facts: dict[str, Any], late: int
+    steps: list[tuple[str, dict[str, Any]]], late: int, answered: int
 ) -> None:
-    """Where nothing else happened, telling it late gives the same book, to some micros a day."""
-    on_time, told_late = Desk(), Desk()
-    on_time.tell(kind, day=0, **facts)
-    told_late.tell(kind, day=late, happened=0, **facts)
-    gaps = [a - b for a, b in zip(on_time.on(late), told_late.on(late), strict=True)]
-    assert max(map(abs, gaps)) <= 3 * late
+    """Where nothing else happened, telling it late, with its answer or after it, gives the same book, to micros."""
+    on_time, told_late, answer_late = Desk(), Desk(), Desk()
+    last = late + answered
+    for number, (kind, facts) in enumerate(steps):
+        day, ref = number * answered, str(number)
+        on_time.tell(kind, day=day, ref=ref, **facts)
+        told_late.tell(kind, day=max(day, last), happened=day, ref=ref, **facts)
+        answer_late.tell(kind, day=max(day, last) if number else 0, happened=day, ref=ref, **facts)
+    for desk in (told_late, answer_late):
+        gaps = [a - b for a, b in zip(on_time.on(2 * last), desk.on(2 * last), strict=True)]
+        assert max(map(abs, gaps)) <= 6 * last * len(steps)
 
 
 def test_a_hidden_pitch_is_never_back_dated(counter: Counter) -> None:

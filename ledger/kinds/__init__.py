@@ -5,7 +5,7 @@ No kind transfers, buys or sells trust, and none may be added.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ledger import labels, scatter
 from ledger.economy import Move
@@ -79,6 +79,11 @@ def amounts(line_kind: str, factors: Factors, rates: Rates) -> Move:
     return LINES[line_kind].amounts(factors, rates)
 
 
+def charge(lines: Iterable[tuple[str, Factors]], rates: Rates) -> int:
+    """What lines (kind, factors) took on the day it happened, before the days until it was told; in micro-trust."""
+    return -sum(sum(amounts(kind, {**factors, "late_days": 0}, rates)[:4]) for kind, factors in lines)
+
+
 def reason(line_kind: str, facts: Mapping[str, object], factors: Factors) -> str:
     """An entry's reason as a sentence for the creator."""
     return LINES[line_kind].reason(facts, factors)
@@ -98,6 +103,7 @@ __all__ = [
     "Past",
     "Tally",
     "amounts",
+    "charge",
     "named",
     "reason",
     "title",

@@ -35,7 +35,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A breach as the book knows it. `seq` is its entry, `day` when it happened, `amount` what it took."""
+    """A breach as the book knows it. `seq` is its entry; `amount` what it took on `day`, when it happened.
+
+    A hidden pitch is broken trust on the day it is found. Neither changes with the day on which it is told.
+    """
 
     seq: int
     day: int

@@ -77,7 +77,7 @@ def _standing_breach(context: Context) -> Breach:
 
 
 def price_evasion(facts: AboutBreachFacts, context: Context) -> list[Line]:
-    """A further share of what the breach took when it was charged."""
+    """A further share of what the breach took on the day it happened."""
     breach = _standing_breach(context)
     if breach.owned or breach.evaded:
         done = "owned" if breach.owned else "counted as evaded"
