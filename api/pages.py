@@ -1,4 +1,4 @@
-"""Pages for people: a creator's ledger at /c/{handle}.
+"""Pages for people: the front page, and a creator's ledger at /c/{handle}.
 
 A public creator's page shows meter, label and history to anyone; the statement is for whoever holds the owner's
 signed link. A private creator's page is there for the owner alone; to all others there is none.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
 
-from api import charts, notation, sheet, state
+from api import charts, notation, problems, sheet, state
 from ledger import creators, economy, links, queries
 from ledger.creators import Enrolled
 from ledger.economy import DAY_US
@@ -76,6 +77,28 @@ class Page:
         return next((held.followers for held in self.creator.accounts if held.network == network), None)
 
 
+@blp.get("/")
+def front_page() -> str:
+    """What this is, and where to look."""
+    return render_template("index.html")
+
+
+@blp.get("/favicon.ico")
+def icon() -> Response:
+    """The mark, for whoever asks for it by its oldest name."""
+    return current_app.send_static_file("mark.svg")
+
+
+@blp.app_errorhandler(404)
+def no_page(error: HTTPException) -> Response | HTTPException:
+    """An address that leads nowhere: a page for a browser, a problem for everybody else and everywhere in the API."""
+    accepted = request.accept_mimetypes
+    is_browser = accepted.best_match(["application/json", "text/html"]) == "text/html"
+    if is_browser and not request.path.startswith("/v1/"):
+        return _answer(render_template("lost.html"), 404)
+    return problems.of_http(error)
+
+
 @blp.get("/c/<name>")
 def creator_page(name: str) -> Response:
     """A creator's ledger page."""
@@ -83,7 +106,7 @@ def creator_page(name: str) -> Response:
     try:
         page = state.ledger().database.read(lambda reader: look(reader, asked))
     except NotFound:
-        return _answer(render_template("lost.html"), 404)
+        return _answer(render_template("lost.html", person=True, linked=asked.token is not None), 404)
     return _answer(render_template("creator.html", page=page, book=page.book, title=title), 200)
 
 

@@ -60,7 +60,9 @@ def test_a_private_page_is_not_there(client: FlaskClient, creator_id: str, path:
     answer = client.get(path)
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     assert "There is no page here" in answer.text
-    assert answer.text == client.get("/c/never-was").text
+    query = path.partition("?")[2]
+    assert answer.text == client.get(f"/c/never-was?{query}").text
+    assert ("this link has ended" in answer.text) == bool(query)
 
 
 def test_the_owners_link_opens_everything(app: Flask, client: FlaskClient, partner: Holder, creator_id: str) -> None:
@@ -118,6 +120,40 @@ def test_a_statement_goes_on_over_pages(app: Flask, client: FlaskClient, partner
     older = client.get(f"/c/ada?{opened}&before=6").text
     assert "5 ordinary posts" in older
     assert "Newest lines" in older
+
+
+def test_a_link_that_ended_says_so_on_a_public_page(client: FlaskClient, public_creator_id: str) -> None:
+    """An owner with an old link sees why the statement is not there, and whom to ask."""
+    assert "This link has ended; ask for a new one." in client.get("/c/grace?t=x").text
+    assert "This link has ended" not in client.get("/c/grace").text
+
+
+# Other addresses
+
+
+def test_the_front_page_says_where_to_look(client: FlaskClient) -> None:
+    """It leads to the API's page, and every page leads to it; browsers find its mark."""
+    front = client.get("/")
+    assert (front.status_code, front.mimetype) == (200, "text/html")
+    assert 'href="/docs"' in front.text
+    assert all('<p class="wordmark"><a href="/">' in client.get(path).text for path in ("/", "/docs", "/c/nobody"))
+    with client.get("/favicon.ico") as mark:
+        assert (mark.status_code, mark.mimetype) == (200, "image/svg+xml")
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "mimetype"),
+    [
+        ("/nowhere", "text/html,*/*;q=0.8", "text/html"),
+        ("/nowhere", "*/*", "application/problem+json"),
+        ("/nowhere", "application/json", "application/problem+json"),
+        ("/v1/nowhere", "text/html,*/*;q=0.8", "application/problem+json"),
+    ],
+)
+def test_an_address_that_leads_nowhere(client: FlaskClient, path: str, accept: str, mimetype: str) -> None:
+    """A browser is told on a page, a program by a problem; in the API it is always a problem."""
+    answer = client.get(path, headers={"Accept": accept})
+    assert (answer.status_code, answer.mimetype) == (404, mimetype)
 
 
 # Words
@@ -182,6 +218,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
         "empty": f"{root}/c/lio-draws",
         "red": whole["deep-red"],
         "lost": f"{root}/c/wen-by-the-sea",
+        "front": f"{root}/",
     }
     server.shutdown()
     ledger.database.dispose()
@@ -211,7 +248,7 @@ def opened(browser: Browser, url: str, *, width: int, scheme: Any) -> Page:
     return page
 
 
-SEEN = ["public", "owner", "empty", "red", "lost"]
+SEEN = ["public", "owner", "empty", "red", "lost", "front"]
 
 
 @pytest.mark.parametrize("seen", SEEN)
