@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pytest
 
-from ledger import audit, creators, events, kinds, policy, posting, queries, rules, settlement
+from api import create_app
+from ledger import audit, creators, events, keys, kinds, policy, posting, queries, rules, settlement
 from ledger.db import Database
 from ledger.economy import DAY_US, PPM, Move, fade, scale
 from ledger.events import CreatorRef
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind
 from ledger.kinds.facts import Whole
 from ledger.policy import Parameter, Rates
+from ledger.settings import Settings
+from tests.api_fixtures import Holder
 
 NOON = 20_700 * DAY_US + DAY_US // 2
 
@@ -47,14 +51,48 @@ LINE = LineKind("open_hour", "Open hour", amounts, lambda facts, factors: "An op
 PARAMETER = '\n[open_hour]\ncredit = { value = "3", unit = "trust", source = "Our assumption." }\n'
 
 
-def test_a_kind_is_priced_posted_settled_told_and_proved_by_its_module_alone(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An open hour is worth three trust on the statement, and the audit recomputes it."""
+@pytest.fixture
+def rulebook(monkeypatch: pytest.MonkeyPatch) -> policy.Policy:
+    """A policy with the parameter of open hours, which have their place among the kinds."""
     monkeypatch.setitem(kinds.KINDS, KIND.name, KIND)
     monkeypatch.setitem(kinds.LINES, LINE.name, LINE)
     monkeypatch.setattr(kinds, "PARAMETERS", (*kinds.PARAMETERS, CREDIT))
-    rulebook = policy.parse(policy.builtin().text + PARAMETER)
+    return policy.parse(policy.builtin().text + PARAMETER)
+
+
+def test_a_kind_is_documented_taken_and_told_over_http(rulebook: policy.Policy, api_settings: Settings) -> None:
+    """The service takes an open hour as its document shows it, and tells it on the statement under its title."""
+    app = create_app(api_settings)
+    books = app.extensions["trust_ledger"].database
+    books.write(lambda session: rules.install(session, rulebook, effective_day=0, now_us=1))
+    rights: dict[str, Any] = {"role": "operator", "owner": "ops", "pepper": b"a pepper for tests", "now_us": 1}
+    secret, _ = books.write(lambda session: keys.create(session, **rights))
+    operator = Holder(app.test_client(), secret)
+    told = shown(operator)
+    joined = {"display_name": "Ada", "accounts": [{"network": "youtube", "external_id": "UC-ada"}]}
+    enrolled = operator.post("/v1/creators", json=joined | {"consent": {"at": "2026-01-01T00:00:00Z"}})
+    assert enrolled.status_code == 201
+    assert told["facts"] == {"questions": 12}
+    assert operator.post("/v1/events", json=told).status_code == 201
+    (line,) = operator.get("/v1/creators/youtube:UC-ada/entries").json["entries"]
+    books.dispose()
+    assert (line["kind"], line["title"], line["amount"]) == ("open_hour", "Open hour", "3.000000")
+    assert line["reason"] == "An open hour with your audience."
+
+
+def shown(client: Holder) -> dict[str, Any]:
+    """The example of an open hour in the API's document, which happened just now."""
+    document = client.get("/openapi.json").json
+    schemas = document["components"]["schemas"]
+    assert schemas["Event"]["discriminator"]["mapping"]["open_hour"] == "#/components/schemas/OpenHourEvent"
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return {**schemas["OpenHourEvent"]["example"], "occurred_at": now}
+
+
+def test_a_kind_is_priced_posted_settled_told_and_proved_by_its_module_alone(
+    database: Database, rulebook: policy.Policy
+) -> None:
+    """An open hour is worth three trust on the statement, and the audit recomputes it."""
     schedule = policy.Schedule.of(rulebook)
     database.write(lambda session: rules.install(session, rulebook, effective_day=0, now_us=NOON))
     account = creators.AccountOf("video", "ada")
