@@ -31,6 +31,7 @@ class Written:
     day: int
     move: Move
     policy_version: str
+    gathered: tuple[int, int] = (0, 0)
 
     def left(self, day: int, schedule: Schedule) -> Past:
         """What survives of it on a day."""
@@ -168,8 +169,9 @@ class OpenBook:
             self._count(item.line.kind, item.move)
             if self.remembers:
                 effect = item.move._replace(**item.pools._asdict(), exact=True)
+                kind, gathered = item.line.kind, kinds.gathered(item.line.kind, item.line.factors)
                 self.written[self.seq] = Written(
-                    self.seq, item.line.kind, item.about, item.after.day, effect, policy_version
+                    self.seq, kind, item.about, item.after.day, effect, policy_version, gathered
                 )
 
     def _append(
@@ -304,11 +306,13 @@ def load_written(
 
 def written_of(row: Row, schedule: Schedule) -> Written:
     """What an entry did, from its columns in table order: pools as they landed, memos from its factors."""
-    memos = Move()
+    memos, gathered = Move(), (0, 0)
     if row[3] != "settlement":
-        memos = kinds.amounts(row[3], orjson.loads(row[8]), schedule.named(row[7]).rates)
+        factors = orjson.loads(row[8])
+        memos = kinds.amounts(row[3], factors, schedule.named(row[7]).rates)
+        gathered = kinds.gathered(row[3], factors)
     effect = memos._replace(fresh=row[9], bedrock=row[10], mending_pitch=row[11], mending_breach=row[12], exact=True)
-    return Written(row[2], row[3], row[4], row[22], effect, row[7])
+    return Written(row[2], row[3], row[4], row[22], effect, row[7], gathered)
 
 
 def write_back(session: Session, books: Iterable[OpenBook]) -> None:

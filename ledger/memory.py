@@ -104,7 +104,7 @@ class Memory:
         self._undone.append(target)
         self._uncount((target,))
         if event is not None:
-            self._uncount_day(event.kind.counted(event.amount), event.occurred_day)
+            self._uncount_day(event.kind.counted(event.amount), event.occurred_day, target.gathered)
 
     def conclude(self) -> None:
         """The event's last entry is taken in: what its reversals mean for breaches shows only in sum."""
@@ -183,11 +183,9 @@ class Memory:
         if seq in self.breaches:
             self.breaches[seq] = replace(self.breaches[seq], **{mark: done})  # type: ignore[arg-type]
 
-    def _uncount_day(self, counts: tuple[str, ...], day: int) -> None:
+    def _uncount_day(self, counts: tuple[str, ...], day: int, gathered: tuple[int, int] = (0, 0)) -> None:
         if day in self.tallies:
-            tally = self.tallies[day]
-            counted = {name: getattr(tally, name) - 1 for name in counts}
-            self.tallies[day] = replace(tally, **counted)
+            self.tallies[day] = self.tallies[day].without(gathered, counts)
 
     def _uncount(self, items: Iterable[Written]) -> None:
         for item in items:

@@ -200,14 +200,15 @@ def _update_memory(
 
 
 def _uncount_day(batch: Batch, job: Job, book: OpenBook) -> None:
-    """A post or pitch that never was does not count towards the share of sponsored posts."""
+    """What never was does not count towards the share of sponsored posts, nor fill up its day's cap."""
     undone = batch.known[job.ref(referred(job.event))]
-    day = min(undone[7] // DAY_US, *(book.written[seq].day for _, seq in entries_of(undone)))
+    written = [book.written[seq] for _, seq in entries_of(undone)]
+    day = min(undone[7] // DAY_US, *(item.day for item in written))
     tally = book.tallies.get(day)
     if tally is not None:
         amount = sum(entry[3] for entry in orjson.loads(undone[9])["entries"])
         counts = KINDS[undone[5]].counted(amount)
-        book.tallies[day] = replace(tally, **{name: getattr(tally, name) - 1 for name in counts})
+        book.tallies[day] = tally.without(written[0].gathered, counts)
 
 
 def _breach(event: NewEvent, posted: Posted, context: Context, lines: Sequence[Line]) -> Breach:

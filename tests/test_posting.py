@@ -342,6 +342,74 @@ def test_a_days_cap_binds_late_arrivals(counter: Counter) -> None:
     assert counter.rows("SELECT day, known FROM tally") == [(DAY, trust("40"))]
 
 
+def test_what_is_undone_does_not_fill_its_day(counter: Counter) -> None:
+    """After four replies that were not genuine are undone, late or not, honest ones of that day earn in full."""
+    counter.post(*(reply(f"bad{n}") for n in range(4)), now_us=noon(0))
+    for number in range(4):
+        counter.one("reversal", ref=f"r{number}", event=f"bad{number}", why="fraud")
+    assert counter.rows("SELECT known, unknown FROM tally") == [(0, 0)]
+    told = counter.post(*(reply(f"good{n}") for n in range(5)), now_us=noon(0))
+    assert [receipt.entries[0].amount for receipt in told] == [trust("5")] * 4 + [0]
+    undone = counter.one("reversal", ref="late", day=9, event="good4")
+    assert undone.entries[0].amount == 0
+    counter.one("reversal", ref="later", day=9, event="good0")
+    again = counter.one("engagement", ref="again", day=9, happened=0, act="reply", engager="again")
+    assert 0 < again.entries[0].amount < trust("5")
+    assert counter.rows("SELECT known FROM tally") == [(trust("20"),)]
+
+
+def test_a_batch_may_undo_its_own_acts(counter: Counter) -> None:
+    """Acts and their undoing in one batch leave the day as empty as it was."""
+    acts = [reply(f"bad{n}") for n in range(4)]
+    undoing = [tell("reversal", ref=f"r{n}", at_us=noon(0) + 1, event=f"bad{n}") for n in range(4)]
+    honest = [reply(f"good{n}", at_us=noon(0) + 2) for n in range(4)]
+    told = counter.post(*acts, *undoing, *honest, now_us=noon(0) + 3)
+    assert [receipt.entries[0].amount for receipt in told[8:]] == [trust("5")] * 4
+    assert counter.rows("SELECT known FROM tally") == [(trust("20"),)]
+
+
+acts_and_undoings = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.one_of(
+            st.tuples(st.sampled_from(["like", "follow", "share", "reply"]), st.integers(0, 9)), st.integers(0, 15)
+        ),
+    ),
+    min_size=1,
+    max_size=24,
+)
+
+
+@given(acts_and_undoings)
+@settings(max_examples=200)
+def test_no_order_of_acts_and_undoings_beats_a_day(steps: list[tuple[int, tuple[str, int] | int]]) -> None:
+    """What one day has credited never exceeds its cap, nor what the acts that stand would have earned alone."""
+    desk, full, day = Desk(), Desk(), 0
+    stands: dict[str, tuple[int, dict[str, Any]]] = {}
+    for number in range(4):
+        full.tell("engagement", act="reply", engager=str(number))
+    for number, (gap, step) in enumerate(steps):
+        day += gap
+        if isinstance(step, tuple):
+            facts = {"act": step[0], "engager": f"fan {step[1]}"}
+            desk.tell("engagement", day=day, happened=0, ref=str(number), **facts)
+            stands[str(number)] = (day, facts)
+        else:
+            desk.tell("reversal", day=day, event=str(step))
+            stands.pop(str(step), None)
+        alone = Desk()
+        for told, facts in stands.values():
+            alone.tell("engagement", day=told, happened=0, **facts)
+        dust = 4 * (day + 1) * (number + 1)
+        assert desk.standing(day) <= min(full.standing(day), alone.standing(day)) + dust
+        assert desk.on(day).credits <= min(full.on(day).credits, alone.on(day).credits) + dust
+        assert not stands or desk.book.tallies[DAY].known > 0
+    for ref in stands:
+        desk.tell("reversal", day=day, event=ref)
+    assert abs(desk.standing(day)) <= 4 * (day + 1) * (len(steps) + 1)
+    assert all(tally.known == tally.unknown == 0 for tally in desk.book.tallies.values())
+
+
 @pytest.mark.parametrize(
     "steps",
     [

@@ -84,6 +84,11 @@ def charge(lines: Iterable[tuple[str, Factors]], rates: Rates) -> int:
     return -sum(sum(amounts(kind, {**factors, "late_days": 0}, rates)[:4]) for kind, factors in lines)
 
 
+def gathered(line_kind: str, factors: Factors) -> tuple[int, int]:
+    """What an entry added to its day's known and unknown totals, before any cap, in micro-trust."""
+    return engagement.raw_amount(factors) if line_kind == engagement.LINE.name else (0, 0)
+
+
 def reason(line_kind: str, facts: Mapping[str, object], factors: Factors) -> str:
     """An entry's reason as a sentence for the creator."""
     return LINES[line_kind].reason(facts, factors)
@@ -104,6 +109,7 @@ __all__ = [
     "Tally",
     "amounts",
     "charge",
+    "gathered",
     "named",
     "reason",
     "title",

@@ -6,8 +6,8 @@ into a `Move` and looks at nothing else, so that anyone can recompute an entry f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ledger.economy import Move, State
@@ -31,6 +31,16 @@ class Tally:
         """The tally with further uncapped credit; spelt out, because `replace` takes three times as long."""
         opening, posts, sponsored, corrections = self.opening, self.posts, self.sponsored, self.corrections
         return Tally(self.known + known, self.unknown + unknown, opening, posts, sponsored, corrections)
+
+    def without(self, gathered: tuple[int, int], counts: Iterable[str]) -> Tally:
+        """The tally without an event that was undone: its uncapped (known, unknown) credit, and one of each count.
+
+        An act that earned nothing because the day was full earns nothing afterwards either: nobody is paid twice, so
+        what a day has credited stays at or below its cap and what its remaining acts would have earned alone.
+        """
+        known, unknown = (max(0, held - gone) for held, gone in zip((self.known, self.unknown), gathered, strict=True))
+        counted = {name: getattr(self, name) - 1 for name in counts}
+        return replace(self, known=known, unknown=unknown, **counted)
 
 
 @dataclass(frozen=True, slots=True)
