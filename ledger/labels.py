@@ -24,6 +24,9 @@ from ledger.economy import MICROS, PPM, meter
 from ledger.policy import Parameter, Policy
 
 NAMES = ("new", "building", "trusted", "stretched", "sellout")
+HOW_RELIABLE = (
+    "Reliability grows while credits stay above drains: reply to your audience, disclose every pitch, break no trust."
+)
 EPOCH = date(1970, 1, 1).toordinal()
 MONTHS = (
     "January",
@@ -210,9 +213,9 @@ def _pressed(seen: Exposure, figures: Figures, policy: Policy) -> str:
     if _sold_out(seen, figures, policy) or not said:
         window, grace = policy["label.window_days"], policy["label.grace_days"]
         share = f"{seen.sponsored} of the {seen.posts} posts of the last {window} days were sponsored"
-        share += f" ({_percent(seen.share)})"
+        share += f" ({percent(seen.share)})"
         if seen.highest > seen.share:
-            share += f", and within the last {grace} days it was as much as {_percent(seen.highest)}"
+            share += f", and within the last {grace} days it was as much as {percent(seen.highest)}"
         took_more = figures.drains > figures.credits
         debt = ", and pitches and breaches took more trust than came back" if took_more else ""
         said.append(f"{share}{debt}.")
@@ -236,11 +239,11 @@ def _wait(days: Sequence[DayCount], seen: Exposure, today: int, policy: Policy) 
     posts = max(1, seen.sponsored * PPM // policy["label.stretched_share"] + 1 - seen.posts)
     now = counts.get(today, DayCount(today, 0, 0))
     posting = _free_on(counts | {today: now._replace(posts=now.posts + posts)}, today, policy)
-    sentence = f"No new pitch until {spoken_day(waiting, today)}"
+    sentence = f"Make no new pitch until {spoken_day(waiting, today)}."
     if posting < waiting:
-        plural = "s" if posts > 1 else ""
-        sentence += f"; with {posts} ordinary post{plural} now, until {spoken_day(posting, today)}"
-    return f"{sentence}."
+        many = f"{posts} ordinary posts shorten" if posts > 1 else "One ordinary post shortens"
+        sentence += f" {many} that, to {spoken_day(posting, waiting)} at the earliest."
+    return sentence
 
 
 def _owning_in_time(figures: Figures, policy: Policy) -> str:
@@ -254,6 +257,8 @@ def _owning_in_time(figures: Figures, policy: Policy) -> str:
 
 def _new(figures: Figures, policy: Policy) -> tuple[str, str]:
     some, acts = policy["confidence.some"], figures.known // PPM
+    if not figures.known:
+        return "Nothing is known yet.", f"A first impression takes {some} acts of known people."
     return (
         f"Recent acts of known people in the books: {acts}. A first impression takes {some}.",
         f"{_acts(some, figures)} leave it behind.",
@@ -261,17 +266,17 @@ def _new(figures: Figures, policy: Policy) -> tuple[str, str]:
 
 
 def _building(figures: Figures, policy: Policy) -> tuple[str, str]:
-    points = _points(figures, policy)
-    return (
-        f"Trust is being built: the meter shows {points}, reliability is {_percent(figures.reliability)}.",
-        f"To be trusted: {'; '.join(_missing(figures, policy))}.",
-    )
+    wanted = f"To be trusted: {'; '.join(_missing(figures, policy))}."
+    if figures.reliability < policy["label.trusted_reliability"]:
+        wanted += f" {HOW_RELIABLE}"
+    points, reliable = _points(figures, policy), percent(figures.reliability)
+    return f"Trust is being built: the meter shows {points}, reliability is {reliable}.", wanted
 
 
 def _trusted(figures: Figures, policy: Policy) -> tuple[str, str]:
     points, acts = _points(figures, policy), figures.known // PPM
-    share = _percent(policy["label.stretched_share"])
-    reliable = _percent(figures.reliability)
+    share = percent(policy["label.stretched_share"])
+    reliable = percent(figures.reliability)
     return (
         f"The meter shows {points}, reliability is {reliable}, on {acts} recent acts of known people.",
         f"It is kept by disclosing every pitch and keeping them under {share} of the posts.",
@@ -282,11 +287,13 @@ def _missing(figures: Figures, policy: Policy) -> list[str]:
     """What keeps one from being trusted."""
     found = []
     if meter(figures.standing, policy["meter.half"]) < policy["label.trusted_meter"]:
-        needed = policy["label.trusted_meter"] // MICROS
-        found.append(f"a meter of {needed} (now {_points(figures, policy)})")
+        needed = policy["label.trusted_meter"]
+        now = _short_of(meter(figures.standing, policy["meter.half"]), needed, MICROS)
+        found.append(f"a meter of {needed // MICROS} (now {now})")
     if figures.reliability < policy["label.trusted_reliability"]:
-        needed_share = _percent(policy["label.trusted_reliability"])
-        found.append(f"reliability of {needed_share} (now {_percent(figures.reliability)})")
+        needed = policy["label.trusted_reliability"]
+        now = _short_of(figures.reliability, needed, PPM // 100)
+        found.append(f"reliability of {percent(needed)} (now {now} %)")
     if figures.known < policy["confidence.many"] * PPM:
         found.append(_acts(policy["confidence.many"], figures).lower())
     return found
@@ -298,8 +305,22 @@ def _acts(wanted: int, figures: Figures) -> str:
 
 
 def _points(figures: Figures, policy: Policy) -> int:
-    return meter(figures.standing, policy["meter.half"]) // MICROS
+    return nearest(meter(figures.standing, policy["meter.half"]), MICROS)
 
 
-def _percent(ppm: int) -> str:
-    return f"{ppm * 100 // PPM} %"
+def _short_of(value: int, needed: int, unit: int) -> str:
+    """A value below what is needed, in units: with the places it takes not to look the same."""
+    whole, wanted = nearest(value, unit), nearest(needed, unit)
+    tenths = value * 10 // unit
+    return str(whole) if whole < wanted else f"{tenths // 10}.{tenths % 10}"
+
+
+def nearest(value: int, unit: int) -> int:
+    """A value in whole units, halves away from zero."""
+    whole = (abs(value) * 2 + unit) // (unit * 2)
+    return whole if value >= 0 else -whole
+
+
+def percent(ppm: int) -> str:
+    """A share in whole per cent: "82 %"."""
+    return f"{nearest(ppm, PPM // 100)} %"

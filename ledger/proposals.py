@@ -132,7 +132,10 @@ def _changes(subject: Subject, proposal: Proposal) -> list[tuple[str, str, Propo
     """The same pitch, better: what to call the change, how to say it, what it would be."""
     fit = min(PPM, proposal.fit + subject.policy["estimate.better_fit"])
     better = f"Choose a product that fits better: {_tenths(fit)} instead of {_tenths(proposal.fit)}."
-    warmer = f"Warm the relationship up: let {proposal.brand} be let in before it pitches."
+    less = labels.percent(PPM - PPM * PPM // subject.policy["pitch.stranger"])
+    warmer = (
+        f"Have {proposal.brand} meet this audience before it pitches: an established relationship costs {less} less."
+    )
     return [
         ("disclose", "Disclose clearly that the post is paid.", replace(proposal, disclosure="clear")),
         ("relationship", warmer, replace(proposal, established=True)),

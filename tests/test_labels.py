@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -105,7 +106,9 @@ def test_the_way_out_names_a_date() -> None:
     """Pitches of 3 November leave the window after 90 days, and the label two weeks later: 14 February."""
     label = called(one_day(6, 14))
     assert label.reason == "6 of the 20 posts of the last 90 days were sponsored (30 %)."
-    assert label.way_out == "No new pitch until 14 February 2027; with 21 ordinary posts now, until 6 December."
+    assert label.way_out == (
+        "Make no new pitch until 14 February 2027. 21 ordinary posts shorten that, to 6 December 2026 at the earliest."
+    )
 
 
 def test_a_debt_is_part_of_the_reason() -> None:
@@ -122,10 +125,28 @@ def test_new_building_and_trusted_say_what_is_missing() -> None:
     building = called(known=10 * PPM, standing=100 * TRUST, reliability=799_999)
     assert building.name == "building"
     assert building.way_out == (
-        "To be trusted: a meter of 50 (now 25); reliability of 80 % (now 79 %);"
+        "To be trusted: a meter of 50 (now 25); reliability of 80 % (now 79.9 %);"
         " about 40 more genuine acts of known people."
+        " Reliability grows while credits stay above drains: reply to your audience, disclose every pitch, break no trust."
     )
     assert called(known=50 * PPM, standing=300 * TRUST, reliability=800_000).name == "trusted"
+
+
+def test_nothing_known_is_said_plainly() -> None:
+    """Without a single act there is nothing to say but how a first impression comes about."""
+    label = called(known=0)
+    assert (label.reason, label.way_out) == (
+        "Nothing is known yet.",
+        "A first impression takes 10 acts of known people.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("ppm", "told"), [(0, "0 %"), (4_999, "0 %"), (5_000, "1 %"), (815_400, "82 %"), (994_999, "99 %"), (PPM, "100 %")]
+)
+def test_shares_are_rounded_half_up(ppm: int, told: str) -> None:
+    """A share is told in the nearest whole per cent."""
+    assert labels.percent(ppm) == told
 
 
 def test_the_marks_are_the_policys() -> None:

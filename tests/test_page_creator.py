@@ -70,7 +70,7 @@ def test_the_owners_link_opens_everything(app: Flask, client: FlaskClient, partn
     assert partner.post("/v1/events", json=event(kind="breach", facts={"severity": 4})).status_code == 201
     answer = client.get(f"/c/ada?{token(app, creator_id)}")
     assert answer.status_code == 200
-    assert "A grave breach of trust (other), substantiated. Lost until you own it." in answer.text
+    assert "A grave breach of trust, substantiated. Lost until you own it." in answer.text
     assert "In the red by 17.50" in answer.text
     assert "It works until 23 December 2026" in answer.text
     assert "noindex" in answer.text

@@ -10,6 +10,7 @@ from ledger.economy import PPM, Move, fade, scale
 from ledger.errors import AlreadyDone
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind
 from ledger.kinds.facts import Flag, Name, Whole
+from ledger.labels import percent
 from ledger.policy import Parameter, Policy, Rates
 
 PARTS = ("responsibility", "repair", "regret", "explanation", "repentance", "forgiveness")
@@ -81,11 +82,11 @@ def amounts(factors: Factors, rates: Rates) -> Move:
 def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     """Why the line has its amount."""
     said = [part for part in PARTS if facts.get(part)]
-    notes = [f"it named {_spoken(said)}" if said else "it named none of the parts of an apology"]
+    notes = [f"you named {_spoken(said)}" if said else "you named none of the parts of an apology"]
     if factors["timeliness"] < PPM:
-        notes.append(f"it came late and counts {factors['timeliness'] // 10_000} %")
+        notes.append(f"it came late and counts {percent(factors['timeliness'])}")
     if facts.get("positive", 0) + facts.get("negative", 0):
-        notes.append(f"the audience's reactions make it count {factors['acceptance'] // 10_000} %")
+        notes.append(f"the audience's reactions make it count {percent(factors['acceptance'])}")
     if factors["repeat"] < PPM:
         notes.append("it is not the first breach of this kind lately, so it counts half")
     return f"You owned the breach: {'; '.join(notes)}. A quarter at once, the rest as it mends."

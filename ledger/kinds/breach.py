@@ -64,7 +64,8 @@ def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     severity = {1: "slight", 2: "notable", 3: "serious", 4: "grave"}[facts.get("severity", 1)]
     own = " You brought it up first, so it weighs less." if factors["self_reported"] < PPM else ""
     category = facts.get("category", "other")
-    return f"A {severity} breach of trust ({category}), substantiated. Lost until you own it.{own}"
+    named = "" if category == "other" else f" ({category})"
+    return f"A {severity} breach of trust{named}, substantiated. Lost until you own it.{own}"
 
 
 def _standing_breach(context: Context) -> Breach:

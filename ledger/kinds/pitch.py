@@ -11,6 +11,7 @@ from ledger.economy import PPM, Move, fade, reliability, scale
 from ledger.kinds import transparency
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind
 from ledger.kinds.facts import SLUG, Choice, Name, Share, Whole
+from ledger.labels import percent
 from ledger.policy import Parameter, Policy, Rates
 
 MOST_FOLLOWERS = 10_000_000_000
@@ -106,7 +107,7 @@ def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     """Why the line has its amount."""
     notes = []
     if factors["stranger"] > PPM:
-        notes.append("the brand was a stranger to your audience")
+        notes.append("no relationship with the brand is on record")
     if factors["fatigue"] > PPM + PPM // 20:
         notes.append("other pitches were still fresh in memory")
     if factors["fit"] > PPM:
@@ -116,7 +117,7 @@ def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     brand = facts.get("brand", "a brand")
     if not factors["mending"]:
         return f"A pitch for {brand} that nobody was told was paid: found later, and none of it mends."
-    back = f"{factors['mending'] // 10_000} % of it comes back with time"
+    back = f"{percent(factors['mending'])} of it comes back with time"
     return f"A sponsored post for {brand}: {'; '.join([*notes, back])}."
 
 
