@@ -1,6 +1,7 @@
 # Needs only python3 (3.11 or later), python3-venv and make; everything else lands in .venv.
 UV_VERSION := 0.13.9
 PYTHON ?= python3
+PORT ?= 8000
 WORKERS ?= auto
 CHECKED := $(wildcard ledger api jobs wsgi.py bench tests)
 
@@ -15,8 +16,8 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-run: .venv/.run  ## Start the service with a small made-up story, and print what to open
-	$(BIN)/trust-ledger demo
+run: .venv/.run  ## Start the service with a small made-up story, and print what to open (PORT=8080 for another port)
+	$(BIN)/trust-ledger demo --port $(PORT)
 
 test: .venv/.dev  ## Run every test, on SQLite and on a real PostgreSQL
 	$(BIN)/pytest -q -n $(WORKERS) $(ARGS)

@@ -49,7 +49,7 @@ class EstimateIn(ma.Schema):
     brand = fields.SafeString(
         required=True,
         longest=64,
-        validate=[ma.validate.Regexp(rf"\A{facts.SLUG}\Z", error="must be a slug")],
+        validate=[ma.validate.Regexp(rf"\A{facts.SLUG}\Z", error=facts.FORMS[facts.SLUG])],
         metadata={"pattern": f"^{facts.SLUG}$", "example": "nike"},
     )
     disclosure = ma.fields.String(required=True, validate=ma.validate.OneOf(DISCLOSURES), metadata={"example": "clear"})

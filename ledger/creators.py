@@ -9,7 +9,7 @@ import orjson
 
 from ledger import books, db, events, lookups, tables
 from ledger.db import Reading, Session
-from ledger.errors import AccountTaken, Stale, UnknownCreator
+from ledger.errors import AccountTaken, InvalidEvent, Stale, UnknownCreator
 from ledger.events import CreatorRef
 
 CREATOR = tables.Creator.__table__  # type: ignore[attr-defined]
@@ -136,6 +136,15 @@ def by_handle(session: Reading, handle: str) -> str:
         raise UnknownCreator(f"no creator has the handle {handle!r}")
     found: str = rows[0][0]
     return found
+
+
+def named(session: Reading, name: str) -> str:
+    """A creator's id by UUID, handle or network:id. Raises UnknownCreator."""
+    try:
+        is_ref = ":" in name or events.UUID.fullmatch(name)
+        return find(session, events.parse_ref(name)) if is_ref else by_handle(session, name)
+    except (InvalidEvent, UnknownCreator) as unknown:
+        raise UnknownCreator(f"no creator has the id, the handle or the account {name!r}") from unknown
 
 
 def get(session: Reading, creator_id: str) -> Enrolled:

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PATIENCE_S = 35.0  # a little more than gunicorn gives to requests under way
@@ -30,10 +31,11 @@ def server(*, bind: str, workers: int | None) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Child:
-    """A process of ours."""
+    """A process of ours. What it says on stderr is added to `log`, or goes where ours goes."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
+    log: Path | None = None
     pause_s: float = 1.0
     due_s: float = 0.0
     process: subprocess.Popen[bytes] | None = field(default=None)
@@ -43,12 +45,14 @@ class Child:
 
         Ctrl-C reaches us alone: its process group is its own. We have no thread that preexec_fn could upset.
         """
-        self.process = subprocess.Popen(  # noqa: S603
-            self.command,
-            env=dict(self.environment),
-            preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509
-            process_group=0,
-        )
+        with self.log.open("ab") if self.log else nullcontext() as log:
+            self.process = subprocess.Popen(  # noqa: S603
+                self.command,
+                env=dict(self.environment),
+                stderr=log,
+                preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509
+                process_group=0,
+            )
 
     def ended(self) -> int | None:
         """Its exit code, None while it runs, 0 before it was started."""

@@ -10,17 +10,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from ledger.errors import LedgerError
 
 PREFIX = "TRUST_LEDGER_"
+DATABASES = ("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")
 DEFAULT_FILE = Path("var/trust-ledger.toml")
 Secret = Literal["pepper", "signing_key"]
 SECRETS: tuple[Secret, ...] = ("pepper", "signing_key")
@@ -47,6 +50,19 @@ class Settings(BaseSettings):
     batch_limit: int = Field(default=10_000, ge=1, le=10_000, description="most events in one batch")
     pool_size: int = Field(default=5, ge=1, le=200, description="database connections a process keeps")
     prepare_threshold: int | None = Field(default=5, description="psycopg's; null behind PgBouncer")
+
+    @field_validator("database_url", "migration_url")
+    @classmethod
+    def _is_database(cls, url: str | None) -> str | None:
+        """The URL of a database that can be opened. What may hold a password is not quoted."""
+        if url is not None and not url.startswith(DATABASES):
+            shown = "what is set" if "@" in url else repr(url)
+            raise ValueError(f"{shown} is neither sqlite:///FILE nor postgresql://…")
+        try:
+            make_url(url or DATABASES[0])
+        except (ArgumentError, ValueError):
+            raise ValueError("its host, port or options can't be read") from None
+        return url
 
     @classmethod
     def settings_customise_sources(
@@ -93,7 +109,7 @@ def load() -> Settings:
     except ValidationError as wrong:
         first = wrong.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"setting {name}: {first['msg']}") from wrong
+        raise ValueError(f"setting {name}: {first['msg'].removeprefix('Value error, ')}") from wrong
 
 
 @lru_cache(maxsize=1)

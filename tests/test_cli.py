@@ -23,6 +23,7 @@ from ledger.economy import DAY_US
 ROOT = Path(__file__).parent.parent
 NOW_US = 1_795_448_000_000_000  # 2026-11-23, in the afternoon
 OK, WRONG, USAGE = 0, 1, 2
+HEAD = "id\trole\towner\tnetworks\tscopes\tstate\tnote"
 
 
 @dataclass
@@ -146,6 +147,9 @@ def test_what_is_missing_is_named_with_its_remedy(shell: Shell, words: list[str]
         (["import", "nowhere.csv", "--format", "ratings"], "nowhere.csv"),
         (["import", "."], "--format|directory"),
         (["keys", "create", "--role", "king", "--owner", "x"], "king"),
+        (["keys", "create", "--role", "partner", "--owner", "x"], "--network"),
+        (["keys", "create", "--role", "brand", "--owner", "x", "--network", "tv"], "--network"),
+        (["keys", "create", "--role", "creator", "--owner", "x", "--network", "tv"], "--network"),
         (["serve", "--bind", "here"], "'here' is not HOST:PORT"),
         (["serve", "--bind", "127.0.0.1:99999"], "99999"),
         (["policy", "check"], "FILE"),
@@ -164,8 +168,22 @@ def test_wrong_usage_is_exit_code_two(shell: Shell, words: list[str], named: str
         ({"TRUST_LEDGER_POOL_SIZE": "many"}, "pool_size"),
         ({"TRUST_LEDGER_CONFIG": "/nowhere/there.toml", "TRUST_LEDGER_PEPPER": "x"}, "/nowhere"),
         ({"TRUST_LEDGER_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, "the database answered: .*refused"),
+        (
+            {"TRUST_LEDGER_DATABASE_URL": "foo"},
+            "^Error: setting database_url: 'foo' is neither sqlite:///FILE nor postgresql://…\n$",
+        ),
+        ({"TRUST_LEDGER_MIGRATION_URL": "mysql://me:hushhush@x/y"}, "migration_url: what is set is neither"),
+        ({"TRUST_LEDGER_DATABASE_URL": "postgresql://x:port/y"}, "database_url: its host, port"),
     ],
-    ids=["misspelt", "not a number", "a file that is not there", "a server that is away"],
+    ids=[
+        "misspelt",
+        "not a number",
+        "a file that is not there",
+        "a server that is away",
+        "no database",
+        "another engine",
+        "a port that is none",
+    ],
 )
 def test_a_wrong_setting_is_named(shell: Shell, setting: Mapping[str, str], named: str) -> None:
     """A setting that is unknown, unreadable or leads nowhere ends in one line that names it."""
@@ -181,7 +199,9 @@ def test_a_port_in_use_is_named(set_up: Shell) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         for words in (["serve", "--bind", f"127.0.0.1:{port}"], ["demo", "--port", str(port)]):
-            assert f"127.0.0.1:{port} is in use" in set_up(*words, code=WRONG).stderr
+            told = set_up(*words, code=WRONG).stderr
+            assert f"127.0.0.1:{port} is in use" in told
+            assert f"try {'make run PORT=' if words[0] == 'demo' else '--bind 127.0.0.1:'}8080" in told
 
 
 def test_nothing_of_a_password_is_shown(shell: Shell) -> None:
@@ -239,8 +259,10 @@ def test_a_key_works_until_it_is_revoked(set_up: Shell) -> None:
     """The secret stands alone on stdout, its holder is listed, and after revoke it opens nothing."""
     made = set_up("keys", "create", "--role", "partner", "--owner", "acme", "--network", "video", "--note", "first")
     listed = set_up("keys", "list").stdout
+    head, _, listed = listed.partition("\n")
     key_id = listed.partition("\t")[0]
 
+    assert head == HEAD
     assert re.fullmatch(r"tl_[\w-]{43}\n", made.stdout)
     assert key_id in made.stderr
     assert re.fullmatch(rf"{key_id}\tpartner\tacme\tvideo\t[a-z:,]+\tlive\tfirst\n", listed)
@@ -253,16 +275,30 @@ def test_a_key_works_until_it_is_revoked(set_up: Shell) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["--role", "partner", "--owner", "acme"], "needs at least one network"),
-        (["--role", "partner", "--owner", "Acme Inc."], "owner"),
+        (["--role", "partner", "--owner", "Acme Inc.", "--network", "tv"], "lower case letters, digits, - and _"),
+        (["--role", "creator", "--owner", "nobody"], "no creator has the id, the handle or the account 'nobody'"),
+        (["--role", "creator", "--owner", "tv:nobody"], "the account 'tv:nobody'"),
+        (["--role", "creator", "--owner", "01936f2e-5b1c-7c3a-9f00-2b6f3c1d9e01"], "no creator has the id"),
         (["--role", "brand", "--owner", "nike", "--scope", "operate"], "brand's key may hold"),
     ],
-    ids=["no network", "no slug", "too much"],
+    ids=["no slug", "no handle", "no account", "no id", "too much"],
 )
 def test_a_key_nobody_may_hold_is_refused(set_up: Shell, words: list[str], why: str) -> None:
     """A key that makes no sense is refused in a sentence, and not made."""
     assert why in set_up("keys", "create", *words, code=WRONG).stderr
-    assert set_up("keys", "list").stdout == ""
+    assert set_up("keys", "list").stdout == f"{HEAD}\n"
+
+
+def test_a_creators_key_is_made_under_any_name_of_theirs(shell: Shell) -> None:
+    """Handle, account and UUID lead to the same creator."""
+    shell("demo", "--no-serve")
+    for name in ("mara-bakes", "video:mara-bakes"):
+        shell("keys", "create", "--role", "creator", "--owner", name)
+    owners = [line.split("\t")[2] for line in shell("keys", "list").stdout.splitlines() if "\tcreator\t" in line]
+    shell("keys", "create", "--role", "creator", "--owner", owners[0])
+
+    assert owners == [owners[0]] * 2
+    assert shell("keys", "list").stdout.count(owners[0]) == 3
 
 
 # policy

@@ -1,7 +1,9 @@
 """The service as processes: it starts, answers, restarts what fails, and leaves nothing behind."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +14,7 @@ import pytest
 from ledger.db import Database
 from ledger.processes import Child
 from ledger.processes import Service as Supervised
-from tests.service import LOST, PATIENCE_S, Service, children, prepare, runs, serving, wait_until_gone
+from tests.service import LOST, PATIENCE_S, Service, children, free_port, prepare, runs, serving, wait_until_gone
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes in /proc")
 
@@ -28,8 +30,35 @@ def test_serve_answers_and_ends_when_asked(database: Database, database_url: str
         code = service.process.wait(PATIENCE_S)
         wait_until_gone(pids)
 
+    assert f"serving on http://127.0.0.1:{service.port}, Ctrl-C ends it\n" in (tmp_path / "service.log").read_text()
     assert (status, balance["total"]["standing"]) == (200, "0.000000")
     assert code == 0
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_requests_do_not_push_the_guide_off_the_screen(tmp_path: Path) -> None:
+    """The demo's lines about requests go to a file that the guide names; its three curl lines work as they stand."""
+    port, said = free_port(), tmp_path / "said"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRUST_LEDGER_")}
+    words = [sys.executable, "-m", "ledger.cli", "demo", "--port", str(port)]
+    with said.open("wb") as out:
+        process = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=out, stderr=out)
+    try:
+        wait_until(lambda: "Ctrl-C ends it" in said.read_text() or process.poll() is not None)
+        guide = said.read_text()
+        told = "".join(
+            subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=True).stdout
+            for line in guide.replace("\\\n", "").splitlines()
+            if "curl " in line
+        )
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+    assert all(word in told for word in ('"books":', '"status":"posted"', '"improvements":'))
+    assert "Each request is a line in var/demo.log" in guide
+    assert "/v1/estimates" in (tmp_path / "var" / "demo.log").read_text()
+    assert "request_id" not in said.read_text()
 
 
 def test_serve_can_do_without_the_scheduler(sqlite_url: str, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from ledger import creators, links
 from ledger import keys as keys_of
 from ledger.commands.terminal import Terminal, iso_time, say
 
+COLUMNS = ("id", "role", "owner", "networks", "scopes", "state", "note")
+
 
 @click.group(short_help="Make, list and end API keys.", epilog="Example:  trust-ledger keys list")
 def keys() -> None:
@@ -25,7 +27,7 @@ def keys() -> None:
     epilog="Example:  trust-ledger keys create --role partner --owner acme --network tv",
 )
 @click.option("--role", type=click.Choice(keys_of.ROLES), required=True, help="Whose kind of key it is.")
-@click.option("--owner", required=True, help="The partner's or brand's slug, or the creator's id.")
+@click.option("--owner", required=True, help="The partner's or brand's slug; a creator's UUID, handle or network:id.")
 @click.option("--network", "networks", multiple=True, help="A network a partner speaks for; may be repeated.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(keys_of.SCOPES), help="What it may do.")
 @click.option("--note", default="", help="What it is for.")
@@ -39,13 +41,14 @@ def create(
 
     Exit codes: 0 made; 1 refused, and why; 2 wrong usage.
     """
+    _check_networks(role, networks)
     pepper = terminal.settings().key("pepper")
     with terminal.database() as database:
         secret, key_id = database.write(
             lambda session: keys_of.create(
                 session,
                 role=role,
-                owner=owner,
+                owner=creators.named(session, owner) if role == "creator" else owner,
                 networks=networks,
                 scopes=scopes,
                 note=note,
@@ -57,16 +60,24 @@ def create(
     click.echo(secret)
 
 
+def _check_networks(role: str, networks: tuple[str, ...]) -> None:
+    if role == "partner" and not networks:
+        raise click.UsageError("a partner's key needs at least one --network")
+    if role in ("brand", "creator") and networks:
+        raise click.BadParameter(f"a {role}'s key is not bound to networks", param_hint="--network")
+
+
 @keys.command("list", short_help="List the keys.", epilog="Example:  trust-ledger keys list | grep acme")
 @click.pass_obj
 def list_(terminal: Terminal) -> None:
-    """List every key there is or was, oldest first, a line each: id, role, owner, networks, scopes, state, note.
+    """List every key there is or was, oldest first, a line each, under a line that names the columns.
 
     Columns are parted by tabs. Secrets are not kept and can't be shown.
 
     Exit codes: 0 listed; 1 the database refused, and why; 2 wrong usage.
     """
     with terminal.database() as database, database.reading() as session:
+        click.echo("\t".join(COLUMNS))
         for key in keys_of.list_all(session):
             state = f"revoked {iso_time(key.revoked_at_us)}" if key.revoked_at_us else "live"
             networks, scopes = ",".join(sorted(key.networks)), ",".join(sorted(key.scopes))

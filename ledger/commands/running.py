@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import click
 
@@ -17,6 +18,7 @@ from ledger.processes import Child, Service
 from ledger.settings import SECRETS, Settings, config_file
 
 KEY_FILE = "demo-key"
+LOG_FILE = "demo.log"
 LOOPBACK = "127.0.0.1"
 
 
@@ -41,8 +43,15 @@ def serve(terminal: Terminal, bind: str, workers: int | None, with_jobs: bool) -
         current.key(name)
     with terminal.database(current) as database:
         complete_schedule_of(database, today=terminal.today())
-    service = _service(host, port, workers=workers, with_jobs=with_jobs)
-    raise SystemExit(service.run(is_up=partial(processes.answers, host, port)))
+    otherwise = f", or not an address of this machine: try --bind {LOOPBACK}:{_next(port)}"
+    service = _service(host, port, workers=workers, with_jobs=with_jobs, otherwise=otherwise)
+    told = partial(say, f"serving on http://{bind if bind[0] != ':' else host + bind}, Ctrl-C ends it")
+    raise SystemExit(service.run(is_up=partial(processes.answers, host, port), when_up=told))
+
+
+def _next(port: int) -> int:
+    """A port to try where one is taken."""
+    return 8080 if port != 8080 else 8081
 
 
 def _address(bind: str) -> tuple[str, int]:
@@ -53,14 +62,21 @@ def _address(bind: str) -> tuple[str, int]:
 
 
 def _service(
-    host: str, port: int, *, workers: int | None, with_jobs: bool, environment: dict[str, str] | None = None
+    host: str,
+    port: int,
+    *,
+    workers: int | None,
+    with_jobs: bool,
+    otherwise: str,
+    environment: dict[str, str] | None = None,
+    log: Path | None = None,
 ) -> Service:
     if not processes.is_free(host, port):
-        raise click.ClickException(f"{host}:{port} is in use, or not an address of this machine")
+        raise click.ClickException(f"{host}:{port} is in use{otherwise}")
     surroundings = environment or dict(os.environ)
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    main = Child(processes.server(bind=bind, workers=workers), surroundings)
-    beside = [Child(processes.SCHEDULER, surroundings)] if with_jobs else []
+    main = Child(processes.server(bind=bind, workers=workers), surroundings, log)
+    beside = [Child(processes.SCHEDULER, surroundings, log)] if with_jobs else []
     return Service(main, beside)
 
 
@@ -96,7 +112,12 @@ def demo(terminal: Terminal, port: int, serving: bool) -> None:
     """
     url = f"http://{LOOPBACK}:{port}"
     environment = {"TRUST_LEDGER_PUBLIC_URL": url, **os.environ}
-    service = _service(LOOPBACK, port, workers=None, with_jobs=True, environment=environment) if serving else None
+    log, otherwise = config_file().with_name(LOG_FILE), f": try make run PORT={_next(port)}"
+    service = (
+        _service(LOOPBACK, port, workers=None, with_jobs=True, otherwise=otherwise, environment=environment, log=log)
+        if serving
+        else None
+    )
     current = setup.set_up(terminal)
     with terminal.database(current) as database:
         _plant(terminal, database, pepper=current.key("pepper"))
@@ -105,7 +126,11 @@ def demo(terminal: Terminal, port: int, serving: bool) -> None:
     if service is None:
         return
     up = partial(processes.answers, LOOPBACK, port)
-    raise SystemExit(service.run(is_up=up, when_up=partial(click.echo, _guide(url, key, own))))
+    log.write_bytes(b"")
+    code = service.run(is_up=up, when_up=partial(click.echo, _guide(url, key, own, log)))
+    if code:
+        say(f"it ended by itself: {log} says why")
+    raise SystemExit(code)
 
 
 def _plant(terminal: Terminal, database: Database, *, pepper: bytes) -> None:
@@ -154,13 +179,16 @@ def _own_page(terminal: Terminal, database: Database, current: Settings, url: st
     return links.sign_page_link(reached, creator_id, now_us=terminal.clock(), handle=story.WEN.handle)
 
 
-def _guide(url: str, key: str, own: str) -> str:
+def _guide(url: str, key: str, own: str, log: Path) -> str:
     told = [(f"/c/{one.handle}", one.name) for one in story.STORIES if one.visibility == "public"]
     pages = [f"  {url + path:<46} {name}" for path, name in (*told, ("/docs", "the API"))]
     post = (
         '{"creator": "video:mara-bakes", "external_ref": "first-of-mine", "kind": "engagement",'
         ' "occurred_at": "\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'", "facts": {"act": "reply", "engager": "me"}}'
     )
+    pitch = '{"creator": "video:mara-bakes", "brand": "northwind", "disclosure": "clear", "fit": "0.7"}'
+    asked = f"  curl -s -H 'Authorization: Bearer {key}'"
+    sent = f"{asked} -H 'Content-Type: application/json' \\"
     return "\n".join(
         (
             "",
@@ -170,12 +198,14 @@ def _guide(url: str, key: str, own: str) -> str:
             f"A private page, {story.WEN.name}'s, with her whole statement (the link is good for thirty days):",
             f"  {own}",
             "",
-            "Ask for a balance, or report what happened:",
-            f"  curl -s -H 'Authorization: Bearer {key}' {url}/v1/creators/video:mara-bakes/balance",
-            f"  curl -s -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\",
+            "Ask for a balance, report what happened, or ask what a pitch would cost:",
+            f"{asked} {url}/v1/creators/video:mara-bakes/balance",
+            sent,
             f"    -d '{post}' {url}/v1/events",
+            sent,
+            f"    -d '{pitch}' {url}/v1/estimates",
             "",
-            "Ctrl-C ends it; the data stays.",
+            f"Each request is a line in {log}. Ctrl-C ends it; the data stays.",
             "",
         )
     )

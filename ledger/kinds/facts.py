@@ -97,7 +97,7 @@ class Name:
         if not isinstance(value, str) or not 1 <= len(value) <= self.longest:
             raise ValueError(f"must be a text of 1 to {self.longest} characters")
         if value != value.strip() or not _compiled(self.pattern).fullmatch(value):
-            raise ValueError("has characters that are not allowed here")
+            raise ValueError(FORMS.get(self.pattern, "has characters that are not allowed here"))
         return value
 
     def show(self, value: str) -> object:
@@ -124,6 +124,7 @@ class Flag:
 
 Field = Whole | Share | Choice | Name | Flag
 SLUG = r"[a-z0-9][a-z0-9_-]*"
+FORMS = {SLUG: "must be lower case letters, digits, - and _, and start with a letter or digit"}
 F = TypeVar("F")
 
 
