@@ -54,16 +54,20 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A file format: how a line is read (raises BadLine), and the network where the caller names none."""
+    """A file format: how a line is read (raises BadLine), what a first line is that only names the columns.
+
+    `network` is where the caller names none.
+    """
 
     name: str
     read: Callable[[str], Told]
+    is_header: Callable[[str], bool]
     network: str
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of a file's lines; counts. `skipped` were done by an earlier run of the same file.
+    """What became of a file's lines, each counted once. `skipped` were done by an earlier run, or are a header.
 
     `bad` and `refusals` name the first 1,000 each as (line number, why); `bad_lines` and `refused` count all.
     """
@@ -188,12 +192,17 @@ def _digest(path: Path, head: bytes) -> tuple[str, int]:
 
 
 def _lines(run: Run, file: BinaryIO, count: Count) -> Iterator[Line]:
-    """Every line of the file by number, with its event unless the line is bad."""
+    """Every line of the file by number, with its event unless the line is bad or names the columns."""
     latest: dict[str, Latest] = {}
     for number, raw in enumerate(_raw_lines(file), start=1):
         count.lines = number
         try:
-            told = run.format.read(_text(raw, number))
+            text = _text(raw, number)
+            if number == 1 and run.format.is_header(text):
+                count.skipped += 1
+                yield number, None
+                continue
+            told = run.format.read(text)
             times = _times_told(latest, told, number, now_us=run.clock())
             yield number, _event(run, told, times)
         except BadLine as bad:
@@ -258,7 +267,7 @@ def _event(run: Run, told: Told, times: int) -> NewEvent:
 
 def _post_chunk(run: Run, chunk: Sequence[Line], count: Count, done: int) -> None:
     good = [(number, event) for number, event in chunk if event is not None and number > done]
-    count.skipped += sum(number <= done for number, _ in chunk)
+    count.skipped += sum(event is not None and number <= done for number, event in chunk)
     if chunk[-1][0] <= done:
         return
     receipts = run.database.write(
@@ -323,6 +332,12 @@ def read_rating(text: str) -> Told:
     return Told(rated, "engagement", facts, occurred_at_us, identity)
 
 
+def is_rating_header(text: str) -> bool:
+    """Whether a line has the columns of a rating, with words where its numbers would be."""
+    columns = text.split(",")
+    return len(columns) == 4 and not any(character.isdigit() for column in columns[2:] for character in column)
+
+
 def _rating(text: str) -> int:
     if not _RATING.fullmatch(text) or not 1 <= abs(int(text)) <= 10:
         raise BadLine(f"rating {text[:20]!r} is not a whole number from -10 to 10 other than 0")
@@ -337,4 +352,4 @@ def _micros(text: str) -> int:
     return int(match[1]) * 1_000_000 + int((match[2] or "")[:6].ljust(6, "0"))
 
 
-FORMATS: dict[str, Format] = {"ratings": Format("ratings", read_rating, "otc")}
+FORMATS: dict[str, Format] = {"ratings": Format("ratings", read_rating, is_rating_header, "otc")}

@@ -25,6 +25,7 @@ SCALES = {
     "count": 1,
 }
 MOST = 2**63 - 1
+NAMELESS = "a policy needs a name"
 
 
 class Rates(NamedTuple):
@@ -107,14 +108,11 @@ def daily_keep(half_life_days: int) -> int:
 
 def parse(text: str) -> Policy:
     """Read a policy from TOML text. Raises InvalidPolicy naming the parameter that cannot be read."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidPolicy(f"not valid TOML: {error}") from error
+    document = _document(text)
     name = document.pop("name", None)
     if not isinstance(name, str) or not name:
-        raise InvalidPolicy("a policy needs a name")
-    stated = {item.key: item for item in _stated(document)}
+        raise InvalidPolicy(NAMELESS)
+    stated = {key: _stated(key, item) for key, item in _items(document)}
     missing = [item.key for item in BOOK_PARAMETERS if item.key not in stated]
     if missing:
         raise InvalidPolicy(f"missing parameter {missing[0]}")
@@ -124,15 +122,48 @@ def parse(text: str) -> Policy:
     return Policy(name, version, text, stated, values, _rates(values))
 
 
-def _stated(document: Mapping[str, object]) -> Iterator[Stated]:
+def faults(text: str, parameters: Sequence[Parameter], limits: Sequence[Limit] = ()) -> list[str]:
+    """All that is wrong with the text of a policy: one sentence each, none if fine. Only bad TOML ends the search."""
+    try:
+        document = _document(text)
+    except InvalidPolicy as wrong:
+        return [wrong.detail]
+    name = document.pop("name", None)
+    found = [] if isinstance(name, str) and name else [NAMELESS]
+    stated: dict[str, Stated] = {}
+    unread = set()
+    for key, item in _items(document):
+        try:
+            stated[key] = _stated(key, item)
+        except InvalidPolicy as wrong:
+            found.append(wrong.detail)
+            unread.add(key)
+    read = Policy(str(name), "", text, stated, {}, Rates(*[0] * len(Rates._fields)))
+    return found + problems(read, [item for item in parameters if item.key not in unread], limits)
+
+
+def _document(text: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidPolicy(f"not valid TOML: {error}") from error
+
+
+def _items(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """What stands under each parameter's key; a section that is no table under its own name."""
     for section, table in document.items():
-        if not isinstance(table, dict):
-            raise InvalidPolicy(f"[{section}] must be a table of parameters")
-        for name, item in table.items():
-            key = f"{section}.{name}"
-            if not isinstance(item, dict) or set(item) != {"value", "unit", "source"}:
-                raise InvalidPolicy(f"{key} needs exactly value, unit and source")
-            yield _scaled(key, str(item["value"]), str(item["unit"]), str(item["source"]))
+        if isinstance(table, dict):
+            yield from ((f"{section}.{name}", item) for name, item in table.items())
+        else:
+            yield f"[{section}]", table
+
+
+def _stated(key: str, item: object) -> Stated:
+    if key.startswith("["):
+        raise InvalidPolicy(f"{key} must be a table of parameters")
+    if not isinstance(item, dict) or set(item) != {"value", "unit", "source"}:
+        raise InvalidPolicy(f"{key} needs exactly value, unit and source")
+    return _scaled(key, str(item["value"]), str(item["unit"]), str(item["source"]))
 
 
 def _scaled(key: str, value: str, unit: str, source: str) -> Stated:
@@ -201,7 +232,7 @@ def missing(policy: Policy, parameters: Sequence[Parameter]) -> list[str]:
 def _over(policy: Policy, limit: Limit) -> bool:
     told = [policy.stated.get(key) for key in (*limit.keys, limit.most)]
     *summed, most = [Decimal(item.value) if item else None for item in told]
-    if None in summed:
+    if None in summed or (most is None and limit.most[:1].isalpha()):
         return False  # what is missing was told already
     return sum(value for value in summed if value) > (Decimal(limit.most) if most is None else most)
 

@@ -146,6 +146,7 @@ def test_what_is_missing_is_named_with_its_remedy(shell: Shell, words: list[str]
         (["settle", "--through", "2026-11-24"], "2026-11-24 has not begun"),
         (["import", "nowhere.csv", "--format", "ratings"], "nowhere.csv"),
         (["import", "."], "--format|directory"),
+        (["import", os.devnull, "--format", "ratings", "--network", "Bad Net"], "'Bad Net' is not the slug"),
         (["keys", "create", "--role", "king", "--owner", "x"], "king"),
         (["keys", "create", "--role", "partner", "--owner", "x"], "--network"),
         (["keys", "create", "--role", "brand", "--owner", "x", "--network", "tv"], "--network"),
@@ -368,6 +369,26 @@ def test_a_link_names_the_page_and_carries_a_token(set_up: Shell) -> None:
     assert "no creator has the handle 'nobody'" in set_up("link", "nobody", code=WRONG).stderr
 
 
+def test_a_policy_file_is_told_all_that_is_wrong_at_once(shell: Shell) -> None:
+    """What can't be read, is missing, is unknown or out of bounds: a line each, in one go."""
+    file = shell.folder / "mine.toml"
+    text = policy.builtin().text.replace('name = "founding"', "").replace("\nbase = {", "\nbass = {")
+    text = text.replace('fresh_half_life = { value = "90"', 'fresh_half_life = { value = "much"')
+    text = text.replace('bedrock_half_life = { value = "730"', 'bedrock_half_life = { value = "1"')
+    file.write_text(text)
+    told = shell("policy", "check", str(file), code=WRONG).stderr
+
+    expected = (
+        "a policy needs a name",
+        "decay.fresh_half_life is not a number",
+        "decay.bedrock_half_life is 1, outside",
+        "pitch.base is missing",
+        "pitch.bass is not a parameter of any kind",
+    )
+    assert [line for line in expected if f"{file}: {line}" not in told] == []
+    assert told.count("\n") == len(expected)
+
+
 # demo, settle, verify, import
 
 
@@ -431,9 +452,10 @@ def test_import_names_bad_lines_and_posts_nothing_twice(set_up: Shell) -> None:
     first = set_up("import", str(file), "--format", "ratings", code=WRONG)
     again = set_up("import", str(file), "--format", "ratings", code=WRONG)
 
-    assert "3 lines: 2 posted, 0 posted before, 0 done by an earlier run, 0 refused, 1 bad" in first.stdout
+    assert "3 lines: 2 posted, 0 posted before, 0 skipped, 0 refused, 1 bad" in first.stdout
     assert f"{file}:2: " in first.stderr
-    assert "0 posted, 0 posted before, 3 done" in again.stdout
+    assert "3 lines: 0 posted, 0 posted before, 2 skipped, 0 refused, 1 bad" in again.stdout
+    assert "2 lines were done by an earlier run" in again.stderr
     set_up("verify")
 
 

@@ -74,6 +74,24 @@ def test_a_second_run_says_that_all_is_done(database: db.Database, tmp_path: Pat
     assert everything(database) == before
 
 
+@pytest.mark.parametrize("header", ["source,target,rating,time", "SOURCE,TARGET,RATING,TIME", "from,to,stars,when"])
+def test_a_line_that_names_the_columns_is_skipped(database: db.Database, tmp_path: Path, header: str) -> None:
+    """A header is no bad line, on the first line and nowhere else, in a first run and in a second."""
+    path = written(tmp_path, f"{header}\n{STORY}")
+    assert run(database, path) == told(lines=5, posted=4, skipped=1)
+    assert run(database, path) == told(lines=5, skipped=5)
+    assert run(database, written(tmp_path, f"{STORY}{header}\n")).bad_lines == 1
+
+
+def test_every_line_is_counted_once(database: db.Database, tmp_path: Path) -> None:
+    """Whatever became of its lines, in a first run or a later one, the counts add up to the file."""
+    path = written(tmp_path, f"source,target,rating,time\n{STORY}one,two,ten,1289328350\nann,ann,1,1289328351\n")
+    for _ in range(2):
+        summary = run(database, path)
+        counted = (summary.posted, summary.replayed, summary.refused, summary.skipped, summary.bad_lines)
+        assert sum(counted) == summary.lines == 7
+
+
 def test_a_forgotten_run_is_replayed(database: db.Database, tmp_path: Path) -> None:
     """Idempotence stands on the events, not on the note of how far the file came."""
     path = written(tmp_path, STORY)

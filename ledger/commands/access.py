@@ -9,7 +9,7 @@ import click
 
 from ledger import creators, links
 from ledger import keys as keys_of
-from ledger.commands.terminal import Terminal, iso_time, say
+from ledger.commands.terminal import Network, Terminal, iso_time, say
 
 COLUMNS = ("id", "role", "owner", "networks", "scopes", "state", "note")
 
@@ -28,7 +28,9 @@ def keys() -> None:
 )
 @click.option("--role", type=click.Choice(keys_of.ROLES), required=True, help="Whose kind of key it is.")
 @click.option("--owner", required=True, help="The partner's or brand's slug; a creator's UUID, handle or network:id.")
-@click.option("--network", "networks", multiple=True, help="A network a partner speaks for; may be repeated.")
+@click.option(
+    "--network", "networks", type=Network(), multiple=True, help="A network a partner speaks for; may be repeated."
+)
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(keys_of.SCOPES), help="What it may do.")
 @click.option("--note", default="", help="What it is for.")
 @click.pass_obj

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ledger import audit, checkpoints, imports, settlement
-from ledger.commands.terminal import Day, Terminal, bar, complete_schedule_of, iso_day, say, schedule_of
+from ledger.commands.terminal import Day, Network, Terminal, bar, complete_schedule_of, iso_day, say, schedule_of
 
 NAMED = 20
 
@@ -49,11 +49,14 @@ def settle(terminal: Terminal, through: int | None, chunk: int) -> None:
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--format", "format_", type=click.Choice(sorted(imports.FORMATS)), required=True, help="How to read it.")
-@click.option("--network", help="The network it speaks of, the format's own where not given.")
+@click.option("--network", type=Network(), help="The network it speaks of; otc for ratings where not given.")
 @click.option("--source", default="import", show_default=True, help="Whose events they are.")
 @click.pass_obj
 def import_(terminal: Terminal, file: Path, format_: str, network: str | None, source: str) -> None:
     """Post a file's lines in file order, enrolling whoever they are about.
+
+    A file of ratings is CSV with the columns source,target,rating,time: who rates whom, from -10 to 10 and never 0,
+    and when, in seconds since 1970. It needs no header line; one that is there is skipped.
 
     Lines that can't be read are named and left out. The same file again posts nothing twice, and a run that
     was killed is taken up where it stopped.
@@ -84,9 +87,11 @@ def _tell(file: Path, summary: imports.Summary) -> None:
     left = summary.bad_lines + summary.refused - NAMED
     if left > 0:
         say(f"… and {left} more")
+    if summary.skipped:
+        say(f"{file}: {summary.skipped} lines were done by an earlier run, or name the columns")
     click.echo(
         f"{summary.lines} lines: {summary.posted} posted, {summary.replayed} posted before,"
-        f" {summary.skipped} done by an earlier run, {summary.refused} refused, {summary.bad_lines} bad"
+        f" {summary.skipped} skipped, {summary.refused} refused, {summary.bad_lines} bad"
     )
 
 

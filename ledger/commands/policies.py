@@ -10,13 +10,14 @@ import click
 from ledger import kinds
 from ledger import policy as policies
 from ledger.commands.terminal import Terminal, iso_day, say, schedule_of
-from ledger.errors import InvalidPolicy
 from ledger.policy import Policy
 
 
 @click.group(short_help="Show the rules, or check a file of them.", epilog="Example:  trust-ledger policy show")
 def policy() -> None:
     """Show the rules in force, or check a file of new ones.
+
+    In this version only the founding policy can be in force; a file is checked for later.
 
     Exit codes: 0 shown, or found good; 1 found wrong, and what; 2 wrong usage.
     """
@@ -28,6 +29,8 @@ def policy() -> None:
 @click.pass_obj
 def show(terminal: Terminal, version: str | None, as_toml: bool) -> None:
     """Show the policy in force, or the one named by VERSION: each parameter with value, unit and source.
+
+    In this version that is the founding policy, which init puts in force.
 
     Exit codes: 0 shown; 1 no such policy; 2 wrong usage.
     """
@@ -56,19 +59,20 @@ def _list(shown: Policy) -> None:
 def check(file: Path) -> None:
     """Check a policy file: every parameter there, in its unit, within its bounds, with a source.
 
-    Exit codes: 0 the file can be used; 1 it can't, a line each why; 2 wrong usage.
+    It says whether the file is sound, and puts nothing in force: in this version only the founding policy can be.
+
+    Exit codes: 0 the file is sound; 1 it is not, a line each why; 2 wrong usage.
     """
     try:
-        read = policies.parse(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
     except UnicodeDecodeError as wrong:
         raise click.ClickException(f"{file}: not UTF-8 at byte {wrong.start}") from wrong
-    except InvalidPolicy as wrong:
-        raise click.ClickException(f"{file}: {wrong.detail}") from wrong
-    found = policies.problems(read, kinds.PARAMETERS, kinds.LIMITS)
+    found = policies.faults(text, kinds.PARAMETERS, kinds.LIMITS)
     for problem in found:
         say(f"{file}: {problem}")
     if found:
         raise SystemExit(1)
+    read = policies.parse(text)
     click.echo(f"{read.name} {read.version}: {len(read.stated)} parameters, all good")
 
 

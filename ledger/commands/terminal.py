@@ -20,6 +20,8 @@ from ledger import rules, settings
 from ledger.db import Database, normalise
 from ledger.economy import DAY_US
 from ledger.errors import LedgerError
+from ledger.events import METER
+from ledger.kinds.facts import FORMS, SLUG
 from ledger.policy import Schedule
 from ledger.settings import Settings
 
@@ -135,6 +137,19 @@ def iso_day(day: int) -> str:
 def iso_time(time_us: int) -> str:
     """Microseconds since 1970 as RFC 3339."""
     return datetime.fromtimestamp(time_us // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+
+
+class Network(click.ParamType[str]):
+    """The slug of a network."""
+
+    name = "network"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The slug. Fails as a usage error."""
+        slug = str(value)
+        if not METER.fullmatch(f"network:{slug}"):
+            self.fail(f"{slug!r} is not the slug of a network: {FORMS[SLUG]}", param, ctx)
+        return slug
 
 
 class Day(click.ParamType[int]):
