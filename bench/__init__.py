@@ -26,11 +26,13 @@ import psycopg
 from ledger import db, keys, policy, processes, rules
 from ledger.db import Database
 from ledger.keys import SCOPES
+from ledger.policy import Policy
 from tests.postgres_server import running_postgres
 
 ROOT = Path(__file__).parent.parent
 PEPPER = "pepper-of-the-benchmarks"
-SCHEDULE = policy.Schedule.of(policy.builtin())
+FOUNDING = policy.builtin()
+SCHEDULE = policy.Schedule.of(FOUNDING)
 NETWORK = "bench"
 
 
@@ -48,16 +50,16 @@ class Engine:
         return self.url.startswith("sqlite")
 
 
-def engines(names: Sequence[str] = ("sqlite", "postgresql")) -> Iterator[Engine]:
+def engines(names: Sequence[str] = ("sqlite", "postgresql"), *, rulebook: Policy = FOUNDING) -> Iterator[Engine]:
     """The engines one after another, each with databases of its own that end with the run."""
     for name in names:
-        yield from _sqlite() if name == "sqlite" else _postgresql()
+        yield from _sqlite(rulebook) if name == "sqlite" else _postgresql(rulebook)
 
 
-def _sqlite() -> Iterator[Engine]:
+def _sqlite(rulebook: Policy) -> Iterator[Engine]:
     home = Path(tempfile.mkdtemp(prefix="tl-bench-"))
     url = f"sqlite:///{home}/books.db"
-    _prepare(url)
+    _prepare(url, rulebook)
     with sqlite3.connect(home / "books.db") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     shutil.copyfile(home / "books.db", home / "empty.db")
@@ -74,13 +76,13 @@ def _sqlite() -> Iterator[Engine]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _postgresql() -> Iterator[Engine]:
+def _postgresql(rulebook: Policy) -> Iterator[Engine]:
     with running_postgres(durable=True) as server:
         plain = server.replace("postgresql+psycopg", "postgresql")
         with psycopg.connect(plain, autocommit=True) as admin:
             version = str(admin.execute("SHOW server_version").fetchone()[0])  # type: ignore[index]
             admin.execute("CREATE DATABASE empty")
-            _prepare(server.replace("/postgres?", "/empty?"))
+            _prepare(server.replace("/postgres?", "/empty?"), rulebook)
             admin.execute("CREATE DATABASE books TEMPLATE empty")
 
             def twin() -> str:
@@ -91,11 +93,10 @@ def _postgresql() -> Iterator[Engine]:
             yield Engine(f"PostgreSQL {version}", server.replace("/postgres?", "/books?"), twin)
 
 
-def _prepare(url: str) -> None:
+def _prepare(url: str, rulebook: Policy) -> None:
     db.migrate(url)
     database = Database(url)
-    founding = policy.builtin()
-    database.write(lambda session: rules.install(session, founding, effective_day=0, now_us=1))
+    database.write(lambda session: rules.install(session, rulebook, effective_day=0, now_us=1))
     database.dispose()
 
 

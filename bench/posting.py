@@ -81,17 +81,17 @@ def measured(engine: Engine, *, rounds: int) -> tuple[Pairs, Pairs, list[float]]
     return batches, singles, several
 
 
-def enrol(session: Session) -> None:
+def enrol(session: Session, count: int = CREATORS) -> None:
     """Those whom the events are about."""
     now = now_us()
-    for number in range(CREATORS):
+    for number in range(count):
         account = AccountOf(NETWORK, f"c{number}", 50_000)
         creators.enrol(
             session, display_name="A", accounts=[account], consent_at_us=now, enrolled_by="bench", now_us=now
         )
 
 
-def made_up(count: int, prefix: str) -> Iterator[Event]:
+def made_up(count: int, prefix: str, *, about: int = CREATORS) -> Iterator[Event]:
     """Mostly engagement by people who were never here before, some posts, some pitches."""
     chance = random.Random(prefix)
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -104,7 +104,7 @@ def made_up(count: int, prefix: str) -> Iterator[Event]:
         elif kind == "pitch":
             facts = {"brand": "acme", "disclosure": "clear", "fit": "0.7"}
         yield {
-            "creator": f"{NETWORK}:c{chance.randrange(CREATORS)}",
+            "creator": f"{NETWORK}:c{chance.randrange(about)}",
             "external_ref": f"{prefix}{number}",
             "kind": kind,
             "facts": facts,

@@ -1,5 +1,7 @@
 """Reads: GET balance beside a bare Flask view that reads the same row by the driver.
 
+So many creators are read at random that most reads are of one whom the process does not remember.
+
 In process, what counts is CPU: both applications are called as WSGI, with a key to check on our side and none on the
 other's. Requests a second under gunicorn are for information: on small machines they swing. Ends with 1 where the CPU
 of a read is above its aim.
@@ -38,14 +40,16 @@ from bench import (
     show,
     timed,
 )
-from bench.posting import CREATORS, enrol, made_up
+from bench.posting import enrol, made_up
 from bench.twin import create_app as create_twin
-from ledger import db, events, posting
+from ledger import db, events, posting, queries
 from ledger.db import Database
 from ledger.settings import Settings
 
 AIMS = {"SQLite": 2.5, "PostgreSQL": 2.0}
 READS = 2_000
+CREATORS = 20_000
+BATCH = 10_000
 CONNECTIONS = 4
 
 
@@ -67,6 +71,7 @@ def main() -> None:
             cpu.append((f"{engine.name} {how}", f"{ours:.0f}", f"{bare:.0f}", f"{ratio:.2f}"))
         rates.append((engine.name, *(f"{under_gunicorn(engine, key, names, app):,.0f}" for app in APPS)))
         database.dispose()
+    print(f"{CREATORS:,} creators, {READS:,} read at random a round; a process keeps {queries.KEPT:,} balances")
     show(f"CPU of a GET balance ({machine()}; medians of {given.rounds} rounds)", CPU_HEAD, cpu)
     show(f"Requests a second under gunicorn, gthread, 2 workers, {CONNECTIONS} connections", RATES_HEAD, rates)
     if missed:
@@ -80,9 +85,15 @@ APPS = ("wsgi:app", "bench.twin:app")
 
 def fill(database: Database) -> str:
     """Creators with something on their books; gives a key to read them with."""
-    database.write(enrol)
-    told = [told_of(event) for event in made_up(5 * CREATORS, "r")]
-    database.write(lambda session: posting.post(session, events=told, clock=clock, schedule=SCHEDULE))
+    database.write(lambda session: enrol(session, CREATORS))
+    told = [told_of(event) for event in made_up(3 * CREATORS, "r", about=CREATORS)]
+    for start in range(0, len(told), BATCH):
+        batch = told[start : start + BATCH]
+        database.write(
+            lambda session, batch=batch: posting.post(  # type: ignore[misc]
+                session, events=batch, clock=clock, schedule=SCHEDULE
+            )
+        )
     return key_of(database)
 
 
