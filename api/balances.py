@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import marshmallow as ma
 from flask import Response, request
 
-from api import auth, conditional, fields, notation, reach, state
+from api import auth, conditional, fields, notation, state, visibility
 from api.blueprint import Blueprint, not_taken
 from api.conditional import documented
 from api.problems import InvalidRequest
@@ -18,6 +19,7 @@ from ledger.events import SKEW_US, CreatorRef, parse_ref
 from ledger.queries import Balance, Balances
 
 blp = Blueprint("balances", __name__, description="What books hold, now or at any moment.")
+EARLIEST_US = notation.read_instant("2000-01-01T00:00:00Z")
 trust, instant, day = notation.trust, notation.instant, notation.day
 
 
@@ -142,18 +144,23 @@ def find(creator: str, *, as_of_us: int | None = None, meter: str | None = None)
     now_us, schedule = ledger.clock(), ledger.schedule()
     if as_of_us is not None and as_of_us > now_us + SKEW_US:
         raise InvalidRequest([("as_of", "lies in the future")])
+    asked: dict[str, Any] = {"creator": ref, "as_of_us": as_of_us, "meter": meter}
+    asked |= {"now_us": now_us, "schedule": schedule, "sight": visibility.sight(auth.current())}
     try:
-        found = ledger.database.read(
-            lambda reader: queries.balances(
-                reader, creator=ref, now_us=now_us, schedule=schedule, as_of_us=as_of_us, meter=meter
-            )
-        )
-    except NotFound as unknown:  # in the very words for one that this key may not know of
-        raise auth.refuse_unknown() from unknown
-    seen = reach.readable(found, auth.current())
-    if seen is None:
-        raise auth.refuse_unknown()
-    return seen
+        return ledger.database.read(lambda reader: queries.balances(reader, **asked))
+    except NotFound as unknown:
+        raise _unseen(creator, meter) from unknown
+
+
+def _unseen(creator: str, meter: str | None) -> NotFound:
+    """What is said of books that are not there or not to be known of, in the very same words."""
+    if meter is not None:
+        read = partial(visibility.book, creator=creator, meter=meter, key=auth.current())
+        try:
+            state.ledger().database.read(read)
+        except NotFound as wrong:
+            return wrong
+    return auth.refuse_unknown()
 
 
 def read_query() -> dict[str, Any]:
@@ -164,8 +171,10 @@ def read_query() -> dict[str, Any]:
     asked: dict[str, Any] = {"meter": given.get("meter")}
     try:
         asked["as_of_us"] = notation.read_instant(given["as_of"]) if "as_of" in given else None
+        if asked["as_of_us"] is not None and asked["as_of_us"] < EARLIEST_US:
+            wrong.append(("as_of", "lies before 2000-01-01, and before any book"))
     except ValueError as reason:
-        wrong.append(("as_of", str(reason)))
+        wrong.append(("as_of", f"{reason}{' (write + as %2B)' if ' ' in given['as_of'] else ''}"))
     if wrong:
         raise InvalidRequest(wrong)
     return asked
@@ -174,11 +183,10 @@ def read_query() -> dict[str, Any]:
 def looked_up(names: list[str]) -> dict[str, Any]:
     """Balances by the names asked for. Raises InvalidRequest for a name that can't be one."""
     ledger, refs = state.ledger(), refs_of(names)
-    now_us, schedule, key = ledger.clock(), ledger.schedule(), auth.current()
-    found = ledger.database.read(
-        lambda reader: queries.lookup(reader, creators=refs, now_us=now_us, schedule=schedule)
+    now_us, schedule, sight = ledger.clock(), ledger.schedule(), visibility.sight(auth.current())
+    seen = ledger.database.read(
+        lambda reader: queries.lookup(reader, creators=refs, now_us=now_us, schedule=schedule, sight=sight)
     ).found
-    seen = {place: kept for place, one in found.items() if (kept := reach.readable(one, key))}
     return {
         "balances": [{"creator": names[place], **show(seen[place])} for place in sorted(seen)],
         "not_found": [name for place, name in enumerate(names) if place not in seen],

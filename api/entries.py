@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, cursors, fields, notation, reach, state
+from api import auth, conditional, cursors, fields, notation, state, visibility
 from api.blueprint import Blueprint
 from api.conditional import documented
 from ledger import kinds, queries
@@ -16,6 +16,10 @@ from ledger.statements import SETTLEMENT, Recomputed, StatementLine
 
 blp = Blueprint("entries", __name__, description="What happened to a book, and why.")
 LINE_KINDS = (*kinds.LINES, SETTLEMENT)
+KINDS_OF_LINES = (
+    "Must be a kind of line: {choices}. Kinds of lines are not kinds of events: an undisclosed_pitch is a pitch"
+    " and a breach line"
+)
 PAGE, LARGEST_PAGE = 50, 100
 MOST_SEQ = 2**62
 trust, instant = notation.trust, notation.instant
@@ -25,7 +29,7 @@ class EntriesIn(ma.Schema):
     """Which lines: of one book, of one kind, after a cursor."""
 
     meter = fields.SafeString(longest=80)
-    kind = ma.fields.String(validate=ma.validate.OneOf(LINE_KINDS))
+    kind = ma.fields.String(validate=ma.validate.OneOf(LINE_KINDS, error=KINDS_OF_LINES))
     after = fields.SafeString(longest=1_000, metadata={"description": "`next` of the page before"})
     limit = ma.fields.Integer(load_default=PAGE, validate=ma.validate.Range(1, LARGEST_PAGE))
 
@@ -107,7 +111,7 @@ def page(
 ) -> dict[str, Any]:
     """A page of a statement as JSON carries it. Raises UnknownCreator or InvalidCursor."""
     ledger = state.ledger()
-    book = reach.book(reader, creator=creator, meter=meter, key=auth.current(), statement=True)
+    book = visibility.book(reader, creator=creator, meter=meter, key=auth.current(), statement=True)
     question = {"creator": book.creator_id, "meter": book.meter, "kind": kind}
     lines = queries.statement(
         reader,
@@ -129,7 +133,7 @@ def page(
 
 def line(reader: Reader, creator: str, meter: str, seq: int) -> dict[str, Any]:
     """One line as JSON carries it. Raises UnknownCreator or NotFound."""
-    book = reach.book(reader, creator=creator, meter=meter, key=auth.current(), statement=True)
+    book = visibility.book(reader, creator=creator, meter=meter, key=auth.current(), statement=True)
     told, again = queries.one_entry(
         reader,
         creator_id=book.creator_id,

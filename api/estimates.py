@@ -7,7 +7,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from api import auth, fields, reach, state
+from api import auth, fields, state, visibility
 from api.balances import LabelOut
 from api.blueprint import Blueprint
 from api.problems import InvalidRequest
@@ -165,8 +165,8 @@ def estimated(creator: str, meter: str | None, proposal: Proposal) -> estimate.E
     return estimate.estimate(subject, proposal)
 
 
-def _book(session: Session, *, creator: str, meter: str | None, key: Key) -> reach.Book:
+def _book(session: Session, *, creator: str, meter: str | None, key: Key) -> visibility.Book:
     try:
-        return reach.book(session, creator=creator, meter=meter, key=key)
+        return visibility.book(session, creator=creator, meter=meter, key=key)
     except InvalidRequest as unclear:  # it names parameters of a query; ours are members of a body
         raise InvalidRequest([(f"/{name}", what) for name, what in unclear.errors]) from unclear

@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, fields, notation, reach, state
+from api import auth, conditional, fields, notation, state, visibility
 from api.blueprint import Blueprint
 from api.conditional import documented
 from api.problems import InvalidRequest
@@ -71,7 +71,7 @@ def tell(
 ) -> dict[str, Any]:
     """A book's history as JSON carries it. Raises UnknownCreator, or InvalidRequest for days that can't be."""
     ledger = state.ledger()
-    book = reach.book(reader, creator=creator, meter=meter, key=auth.current())
+    book = visibility.book(reader, creator=creator, meter=meter, key=auth.current())
     now_us = ledger.clock()
     last = min(now_us // DAY_US if to_day is None else to_day, now_us // DAY_US)
     first = last - YEAR + 1 if from_day is None else from_day

@@ -10,6 +10,7 @@ _NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 _INSTANT = re.compile(INSTANT)
+_FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
 def trust(micros: int) -> str:
@@ -33,9 +34,12 @@ def read_instant(text: object) -> int:
     if not isinstance(text, str) or not _INSTANT.fullmatch(text):
         raise ValueError("must be a time with Z or an offset, such as 2026-11-23T16:00:00Z")
     try:
-        since = datetime.fromisoformat(text) - EPOCH
+        told = datetime.fromisoformat(text)
+        since = told - EPOCH
     except (ValueError, OverflowError) as error:
         raise ValueError("is not a time there is") from error
+    if not _FIRST <= told <= _LAST:  # its offset takes it into the year 0, or 10000
+        raise ValueError("is not a time there is")
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 

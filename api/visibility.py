@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from api import auth
 from api.problems import InvalidRequest
 from ledger import queries
 from ledger.db import Reading
-from ledger.errors import UnknownCreator
+from ledger.errors import NotFound, UnknownCreator
 from ledger.keys import Key
-from ledger.queries import Balances
+from ledger.queries import Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +21,18 @@ class Book:
     meter: str
 
 
-def readable(found: Balances, key: Key) -> Balances | None:
-    """Balances without the books that a key may not read; None where none is left."""
-    if found.visibility == "public" or auth.is_self(key, found.creator_id):
-        return found
-    books = tuple(book for book in found.books if _may_read(key, found, book.meter))
-    if len(books) == len(found.books):
-        return found
-    return replace(found, books=books) if books else None
+def sight(key: Key) -> Sight:
+    """Whether a key may know of a book."""
 
+    def sees(creator_id: str, visibility: str, meter: str) -> bool:
+        networks = (auth.network_of(meter),)
+        return auth.may_read(key, creator_id=creator_id, visibility=visibility, networks=networks)
 
-def _may_read(key: Key, found: Balances, meter: str) -> bool:
-    networks = (auth.network_of(meter),)
-    return auth.may_read(key, creator_id=found.creator_id, visibility=found.visibility, networks=networks)
+    return sees
 
 
 def book(session: Reading, *, creator: str, meter: str | None, key: Key, statement: bool = False) -> Book:
-    """The book that an address and a query name. Raises UnknownCreator, or InvalidRequest where it is unclear."""
+    """The book that an address and a query name. Raises UnknownCreator, NotFound, or InvalidRequest if unclear."""
     try:
         shelf = queries.shelf(session, creator=auth.ref(creator))
     except UnknownCreator as unknown:  # in the very words for one that this key may not know of
@@ -53,8 +48,11 @@ def book(session: Reading, *, creator: str, meter: str | None, key: Key, stateme
             statement=statement,
         )
     ]
-    if not meters or (meter is not None and meter not in meters):
+    if not meters:
         raise auth.refuse_unknown()
+    if meter is not None and meter not in meters:  # what else there may be does not leak
+        what = "statement of the book" if statement else "book"
+        raise NotFound(f"no {what} {meter}; this creator has {', '.join(meters)}")
     if meter is None and len(meters) > 1:
         raise InvalidRequest([("meter", f"is required: this creator has {', '.join(meters)}")])
     return Book(shelf.creator_id, meter or meters[0])

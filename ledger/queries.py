@@ -6,7 +6,7 @@ on when a job ran.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import groupby
@@ -52,6 +52,11 @@ THEN_SQL = (
     " AND x.recorded_at_us <= ? ORDER BY x.recorded_at_us DESC LIMIT 1)"
     " WHERE c.creator_id = ? ORDER BY b.meter"
 )
+NAMED_THEN_SQL = THEN_SQL.replace("c.creator_id = ? ORDER", f"c.creator_id = {_NAMED} ORDER")
+
+
+# Whether the asker may know of a book: of (creator_id, visibility, meter).
+Sight = Callable[[str, str, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +155,18 @@ def balances(
     schedule: Schedule,
     as_of_us: int | None = None,
     meter: str | None = None,
+    sight: Sight | None = None,
 ) -> Balances:
-    """A creator's books now, or as of a moment. Raises UnknownCreator, or NotFound for no such meter."""
+    """A creator's books now, or as of a moment. Raises UnknownCreator, or NotFound for no such meter.
+
+    Books out of `sight` are left out before anything is worked out, so that a creator whom the asker may not know of
+    takes no longer than one who is not there.
+    """
     if as_of_us is None:
         rows = _rows_now(session, creator, now_us // DAY_US - LABEL_DAYS)
     else:
-        creator_id = creator.creator_id or creators.find(session, creator)
-        rows = db.fetch(session, THEN_SQL, (as_of_us, creator_id))
+        rows = _rows_then(session, creator, as_of_us)
+    rows = _in_sight(rows, sight)
     if not rows:
         raise UnknownCreator("no such creator")
     if meter is not None:
@@ -171,8 +181,20 @@ def balances(
 
 def _rows_now(session: Reading, creator: CreatorRef, since: int) -> list[Row]:
     sql = NOW_SQL if creator.creator_id else NAMED_SQL
-    name = (creator.creator_id,) if creator.creator_id else (creator.network, creator.external_id)
-    return db.fetch(session, _for_engine(sql, db.is_sqlite(session)), (since, since, *name))
+    return db.fetch(session, _for_engine(sql, db.is_sqlite(session)), (since, since, *_named(creator)))
+
+
+def _rows_then(session: Reading, creator: CreatorRef, as_of_us: int) -> list[Row]:
+    sql = THEN_SQL if creator.creator_id else NAMED_THEN_SQL
+    return db.fetch(session, sql, (as_of_us, *_named(creator)))
+
+
+def _named(creator: CreatorRef) -> tuple[str | None, ...]:
+    return (creator.creator_id,) if creator.creator_id else (creator.network, creator.external_id)
+
+
+def _in_sight(rows: list[Row], sight: Sight | None) -> list[Row]:
+    return rows if sight is None else [row for row in rows if sight(row[0], row[1], row[2])]
 
 
 @cache
@@ -190,15 +212,22 @@ def shelf(session: Reading, *, creator: CreatorRef) -> Shelf:
     return Shelf(creator_id, rows[0][0], tuple(row[1] for row in rows))
 
 
-def lookup(session: Reading, *, creators: Sequence[CreatorRef], now_us: int, schedule: Schedule) -> Lookup:
-    """Many creators' books at once: two statements, however many."""
+def lookup(
+    session: Reading,
+    *,
+    creators: Sequence[CreatorRef],
+    now_us: int,
+    schedule: Schedule,
+    sight: Sight | None = None,
+) -> Lookup:
+    """Many creators' books at once: two statements, however many. Books out of `sight` are left out."""
     named = {_name(ref) for ref in creators if ref.creator_id is None}
     accounts = lookups.accounts(session, named)
     ids = [ref.creator_id or accounts.get(_name(ref), (None,))[0] for ref in creators]
     since = now_us // DAY_US - LABEL_DAYS
     keys = [(one, since) for one in sorted({one for one in ids if one})]
     sql = _for_engine(MANY_SQL, db.is_sqlite(session))
-    rows = db.fetch_keyed(session, sql, ("id", "int"), keys)
+    rows = _in_sight(db.fetch_keyed(session, sql, ("id", "int"), keys), sight)
     built = {
         creator_id: _balances(list(group), at_us=now_us, now_us=now_us, schedule=schedule)
         for creator_id, group in groupby(rows, key=itemgetter(0))

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from api.balances import BalancesOut, LookupOut
+from ledger import queries
 from tests.api_fixtures import Clock, Holder, event
 
 ADA = "/v1/creators/youtube:ada/balance"
@@ -88,12 +89,37 @@ def test_as_of_answers_for_a_moment(partner: Holder, posted: str, clock: Clock) 
     assert (after["as_of"], after["day"]) == ("2026-11-23T21:00:00Z", "2026-11-23")
 
 
+def test_a_plus_that_became_a_space_is_told(partner: Holder, posted: str) -> None:
+    """An offset whose plus was not escaped arrives as a space: the refusal says how to write it."""
+    answer = partner.get("/v1/creators/youtube:ada/balance?as_of=2026-11-23T10:00:00+02:00")
+    assert answer.status_code == 422
+    assert answer.json["detail"].endswith("(write + as %2B)")
+    assert partner.get("/v1/creators/youtube:ada/balance?as_of=2026-11-23T10:00:00%2B02:00").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["balance?meter=youtube", "history?meter=youtube", "entries?meter=youtube", "entries/youtube/1"],
+)
+def test_a_wrong_meter_is_told_from_a_wrong_creator(
+    partner: Holder, other_partner: Holder, posted: str, path: str
+) -> None:
+    """Whoever may read a book of the creator's hears which there are; to others there is no such creator."""
+    told, hidden = (who.get(f"/v1/creators/youtube:ada/{path}") for who in (partner, other_partner))
+    assert (told.status_code, hidden.status_code) == (404, 404)
+    assert told.json["detail"].endswith("book youtube; this creator has network:youtube")
+    assert (hidden.json["code"], "network:youtube" in hidden.text) == ("unknown_creator", False)
+
+
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
         ("as_of=2026-11-23", "as_of"),
         ("as_of=2026-11-24T00:00:00Z", "as_of"),
         ("as_of=2026-11-23T10:00:00", "as_of"),
+        ("as_of=1999-12-31T23:59:59Z", "as_of"),
+        ("as_of=0001-01-01T00:00:00%2B23:59", "as_of"),
+        ("as_of=9999-12-31T23:59:59-23:59", "as_of"),
         ("metre=network:youtube", "metre"),
         ("meter=network:youtube&meter=network:tiktok", "meter"),
     ],
@@ -129,6 +155,18 @@ def test_a_private_creator_is_not_there_for_others(
         hers, nobodys = who.get(ADA), who.get(ADA.replace("ada", "nobody"))
         assert (hers.status_code, nobodys.status_code) == (404, 404)
         assert hers.json == nobodys.json
+
+
+@pytest.mark.parametrize("query", ["", "?as_of=2026-11-23T10:00:00Z"])
+def test_nothing_is_worked_out_for_whoever_may_not_see_it(brand: Holder, posted: str, query: str) -> None:
+    """A private creator takes a stranger no longer than nobody: no balance is accrued or labelled before the refusal."""
+    before = queries._balance.cache_info()
+    answers = [brand.get(f"{name}{query}") for name in (ADA, f"/v1/creators/{posted}/balance")]
+    answers.append(brand.post("/v1/balances/lookup", json={"creators": [posted]}))
+
+    assert [answer.status_code for answer in answers] == [404, 404, 200]
+    assert answers[-1].json == {"balances": [], "not_found": [posted]}
+    assert queries._balance.cache_info() == before
 
 
 def test_a_public_creator_is_there_for_anyone_with_a_key(brand: Holder, public_creator_id: str) -> None:
