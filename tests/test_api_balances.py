@@ -159,7 +159,7 @@ def test_a_private_creator_is_not_there_for_others(
 
 @pytest.mark.parametrize("query", ["", "?as_of=2026-11-23T10:00:00Z"])
 def test_nothing_is_worked_out_for_whoever_may_not_see_it(brand: Holder, posted: str, query: str) -> None:
-    """A private creator takes a stranger no longer than nobody: no balance is accrued or labelled before the refusal."""
+    """A private creator takes a stranger no longer than nobody: no balance is accrued before the refusal."""
     before = queries._balance.cache_info()
     answers = [brand.get(f"{name}{query}") for name in (ADA, f"/v1/creators/{posted}/balance")]
     answers.append(brand.post("/v1/balances/lookup", json={"creators": [posted]}))
