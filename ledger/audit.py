@@ -29,6 +29,7 @@ NIL = "00000000-0000-0000-0000-000000000000"
 FIRST = (NIL, "")
 BOOKS, SPAN, PAGE = 500, 20_000, 5_000
 LAST_SEQ = 2**62
+KEY_TYPES = ("id", "text", "int")
 POSTED = '{"entries":[[%'
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
 
@@ -241,16 +242,30 @@ def _events_of(session: Session, page: Sequence[EntryRow]) -> Events:
 
 
 def _targets_of(session: Session, page: Sequence[EntryRow]) -> Targets:
-    """The entries that reversals among these undo, with the events that made them."""
+    """The events that reversals among these undo, with all entries of each, by the entries that were undone."""
     sql = (
-        f"SELECT {ENTRY_COLUMNS}, {EVENT_COLUMNS} FROM {{keys}} CROSS JOIN entry e JOIN event v"
+        f"SELECT e.creator_id, e.meter, e.seq, {EVENT_COLUMNS} FROM {{keys}} CROSS JOIN entry e JOIN event v"
         " ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
         " WHERE e.creator_id = k.c0 AND e.meter = k.c1 AND e.seq = k.c2"
     )
     keys = {(row.creator_id, row.meter, row.about) for row in page if row.kind == "reversal" and row.about}
-    rows = db.fetch_keyed(session, sql, ("id", "text", "int"), sorted(keys))
-    size = len(EntryRow._fields)
-    return {row[:3]: Undone(row[:size], EventRow._make(row[size:])) for row in rows}
+    events = {row[:3]: EventRow._make(row[3:]) for row in db.fetch_keyed(session, sql, KEY_TYPES, sorted(keys))}
+    made = {key: [(*key[:2], seq) for seq in _seqs_of(event, key[1])] for key, event in events.items()}
+    sql = (
+        f"SELECT {ENTRY_COLUMNS} FROM {{keys}} CROSS JOIN entry e"
+        " WHERE e.creator_id = k.c0 AND e.meter = k.c1 AND e.seq = k.c2"
+    )
+    wanted = sorted({each for entries in made.values() for each in entries})
+    rows = {row[:3]: row for row in db.fetch_keyed(session, sql, KEY_TYPES, wanted)}
+    return {key: Undone(events[key], [rows[each] for each in made[key] if each in rows]) for key in events}
+
+
+def _seqs_of(event: EventRow, meter: str) -> list[int]:
+    """The entries of a book that an event says it made; none where it cannot be read, which its own check finds."""
+    try:
+        return [seq for book, seq, *_ in orjson.loads(event.outcome)["entries"] if book == meter and seq <= LAST_SEQ]
+    except UNREADABLE:
+        return []
 
 
 def _take(audit: Audit, replay: Replay, row: EntryRow, events: Events, targets: Targets) -> None:

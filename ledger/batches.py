@@ -7,17 +7,15 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
-from ledger import books, lookups
+from ledger import books, contexts, lookups
 from ledger.books import BookKey, OpenBook
+from ledger.contexts import UNDOING, WEEK
 from ledger.db import Row, Session
 from ledger.economy import DAY_US
 from ledger.errors import AlreadyDone, UnknownReference, WrongReference
 from ledger.events import NewEvent
-from ledger.kinds.base import Breach, Context, Past, Tally
+from ledger.kinds.base import Breach, Context, Past
 from ledger.policy import Schedule
-
-WEEK = 7
-UNDOING = ("reversal", "cleared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +118,19 @@ def context_of(batch: Batch, job: Job, book: OpenBook) -> Context:
     late_days = max(0, day - event.occurred_at_us // DAY_US)
     kind = event.kind
     if kind.name == "engagement":
-        tally = book.tallies.get(day - late_days) or Tally(opening=0 if late_days else book.opening)
-        acts, since = book.ties.get(event.facts.engager, (0, day))
-        tie = lookups.faded_count(acts, day - since, policy["tie.half_life"])
-        return Context(book.state, policy, day, late_days, tally, tie, followers=job.followers)
+        return contexts.of_engagement(
+            book.state,
+            policy,
+            late_days=late_days,
+            opening=book.opening,
+            engager=event.facts.engager,
+            tallies=book.tallies,
+            ties=book.ties,
+        )
     context = Context(book.state, policy, day, late_days, followers=job.followers)
     if "corrections" in kind.counts:
-        near = range(context.occurred_day - WEEK + 1, context.occurred_day + WEEK)
-        return replace(
-            context, corrections_this_week=sum(book.tallies[d].corrections for d in near if d in book.tallies)
-        )
+        near = contexts.corrections_near(book.tallies, context.occurred_day)
+        return replace(context, corrections_this_week=near)
     if kind.refers_to:
         return _with_past(batch, job, book, context)
     return context
@@ -160,7 +161,7 @@ def _with_past(batch: Batch, job: Job, book: OpenBook, context: Context) -> Cont
         context,
         breach=breach,
         past=past,
-        repeats=_repeats(book, breach, context.policy["breach.repeat_window"]),
+        repeats=contexts.repeats(book.breaches.values(), breach, context.policy["breach.repeat_window"]),
     )
 
 
@@ -168,13 +169,3 @@ def _breaches_of(book: OpenBook, seqs: Sequence[int]) -> list[Breach]:
     """The breaches that these entries are, or are about: an evasion goes with its breach."""
     meant = {*seqs, *(book.written[seq].about for seq in seqs)}
     return [breach for seq, breach in book.breaches.items() if seq in meant]
-
-
-def _repeats(book: OpenBook, breach: Breach | None, window: int) -> int:
-    if breach is None:
-        return 0
-    return sum(
-        other.category == breach.category and breach.seq - other.seq > 0 and breach.day - other.day <= window
-        for other in book.breaches.values()
-        if not other.cleared
-    )

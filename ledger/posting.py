@@ -12,8 +12,9 @@ from dataclasses import replace
 import orjson
 
 from ledger import books, chain, db, events, lookups, tables
-from ledger.batches import UNDOING, Batch, Job, context_of, entries_of, open_batch, referred
+from ledger.batches import Batch, Job, context_of, entries_of, open_batch, referred
 from ledger.books import OpenBook
+from ledger.contexts import UNDOING
 from ledger.db import Session
 from ledger.economy import DAY_US, PPM
 from ledger.errors import BackfillClosed, OutOfOrder, Refusal, Unavailable

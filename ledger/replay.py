@@ -5,8 +5,8 @@ Nothing stored is believed: hashes, amounts, balances, times and memos are compu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -15,7 +15,10 @@ from ledger import books, chain, economy, kinds
 from ledger.books import Written
 from ledger.db import Row
 from ledger.economy import DAY_US, Move, Pools, State
-from ledger.memory import UNDOING, Memory, Told
+from ledger.errors import LedgerError, UnknownReference
+from ledger.kinds import facts as facts_of
+from ledger.kinds.base import Factors, Line
+from ledger.memory import Memory, Priced, Spoken, Told
 from ledger.policy import Policy, Schedule
 
 SETTLEMENT = "settlement"
@@ -72,10 +75,10 @@ class EventRow(NamedTuple):
 
 
 class Undone(NamedTuple):
-    """An entry that a reversal undoes, and the event that made it."""
+    """The event that a reversal undoes, and the entries that it made."""
 
-    entry: Row
     event: EventRow
+    entries: Sequence[Row]
 
 
 class Wrong(Exception):
@@ -104,11 +107,12 @@ class Replay:
     opening: int = 0
     events: int = 0
     _event_id: str | None = None
-    _told: Told | None = None
+    _priced: Priced | None = None
     _due: list[Any] = field(default_factory=list)
+    _entries: list[Written] = field(default_factory=list)
 
     def take(self, row: EntryRow, event: EventRow | None, target: Undone | None) -> None:
-        """Check the next entry and take it in. `target` is the entry it reverses. Raises Wrong."""
+        """Check the next entry and take it in. `target` is the event it reverses, by its entry. Raises Wrong."""
         self._link(row)
         after = self._settle(row) if row.kind == SETTLEMENT else self._line(row, event, target)
         self.seq, self.head, self.recorded_at_us = row.seq, row.hash, row.recorded_at_us
@@ -180,8 +184,19 @@ class Replay:
         pools = economy.land(before, move)
         after = economy.advance(before, pools, move)
         _compare(row, pools, after, "its factors give")
-        told, first = self._hear(row, event, after)
-        self._remember(row, told, factors, move, before=before, policy=policy, target=target, first=first)
+        if event is None:
+            raise Wrong(row.seq, f"its event {row.event_id} is missing")
+        priced = self._priced
+        if priced is None or not self._due:
+            self._open(row, event)
+            priced = self._priced = self._price(row, event, target, factors, before=before, policy=policy)
+        self._hear(row, event, after)
+        effect = Move(row.fresh, row.bedrock, row.mending_pitch, row.mending_breach, *move[4:8], exact=True)
+        gathered = kinds.gathered(row.kind, factors)
+        self._entries.append(Written(row.seq, row.kind, row.about, after.day, effect, row.policy_version, gathered))
+        self._check_line(row, priced.lines[len(self._entries) - 1])
+        if not self._due:
+            self.memory.keep(priced, self._entries)
         return after
 
     def _on(self, day: int, seq: int) -> State:
@@ -194,43 +209,50 @@ class Replay:
         self.opening = moved.standing
         return moved
 
-    def _hear(self, row: EntryRow, event: EventRow | None, after: State) -> tuple[Told, bool]:
-        """The event of an entry, checked; and whether this is its first entry."""
-        if event is None:
-            raise Wrong(row.seq, f"its event {row.event_id} is missing")
-        told, first = self._told, not self._due
-        if told is None or first:
-            told = self._told = self._open(row, event)
-        elif row.event_id != self._event_id:
+    def _hear(self, row: EntryRow, event: EventRow, after: State) -> None:
+        """An entry is the next one that its event says it made."""
+        if row.event_id != self._event_id:
             self.finish()
-        elif row.recorded_at_us != self.recorded_at_us + 1:
+        if self._entries and row.recorded_at_us != self.recorded_at_us + 1:
             raise Wrong(row.seq, "it was not recorded right after the entry it belongs to")
         if row.event_hash != event.hash:
             raise Wrong(row.seq, f"its event {row.event_id} is not the one it was made by")
-        if self._due.pop(0) != [
-            row.meter,
-            row.seq,
-            row.kind,
-            -row.world,
-            after.standing,
-            row.fresh + row.bedrock,
-        ]:
+        made = [row.meter, row.seq, row.kind, -row.world, after.standing, row.fresh + row.bedrock]
+        if self._due.pop(0) != made:
             raise Wrong(row.seq, f"its event {row.event_id} says otherwise of what it made")
-        return told, first
 
-    def _open(self, row: EntryRow, event: EventRow) -> Told:
+    def _open(self, row: EntryRow, event: EventRow) -> None:
         if chain.event_hash(event) != event.hash:
             raise Wrong(row.seq, f"its event {row.event_id} has a hash that is not that of what it says")
         self._check_clock(row, event)
         entries = orjson.loads(event.outcome)["entries"]
-        self._event_id = row.event_id
+        self._event_id, self._entries = row.event_id, []
         self._due = [entry for entry in entries if entry[0] == self.meter]
         self.events += entries[0][:2] == [row.meter, row.seq]
         if not self._due:
             raise Wrong(row.seq, f"its event {row.event_id} names no entry of this book")
-        told = _told_of(event, row.settled_through, sum(entry[3] for entry in self._due))
-        self.memory.open_day(told, self.opening)
-        return told
+
+    def _price(
+        self, row: EntryRow, event: EventRow, target: Undone | None, factors: Factors, *, before: State, policy: Policy
+    ) -> Priced:
+        """What the event comes to, worked out again from what it says and what the book held. Raises Wrong."""
+        kind = kinds.KINDS[event.kind]
+        late_days = max(0, before.day - event.occurred_at_us // DAY_US)
+        ref, amount = (event.source, event.external_ref), sum(entry[3] for entry in self._due)
+        try:
+            # The names in it are sealed already.
+            facts: Any = facts_of.read(kind.facts, orjson.loads(event.facts), seal=str)
+            told = Told(kind, facts, ref, late_days, amount)
+            if row.kind == "reversal":
+                told = replace(told, spoken_of=self._spoken_of(told, target))
+            priced = self.memory.price(told, factors, before=before, policy=policy, opening=self.opening)
+        except LedgerError as error:
+            raise Wrong(row.seq, f"its event {event.event_id} cannot have been posted: {error.detail}") from error
+        if len(priced.lines) != len(self._due):
+            raise Wrong(
+                row.seq, f"its event {event.event_id} comes to {len(priced.lines)} entries, not {len(self._due)}"
+            )
+        return priced
 
     def _check_clock(self, row: EntryRow, event: EventRow) -> None:
         """A live entry is recorded when it came, a backfilled one when it happened; never before the last one."""
@@ -250,45 +272,29 @@ class Replay:
             raise Wrong(row.seq, f"its policy {row.policy_version} was not in force")
         self.live = self.live or row.recorded_at_us != past
 
-    def _remember(
-        self,
-        row: EntryRow,
-        told: Told,
-        factors: dict[str, int],
-        move: Move,
-        *,
-        before: State,
-        policy: Policy,
-        target: Undone | None,
-        first: bool,
-    ) -> None:
-        effect = Move(row.fresh, row.bedrock, row.mending_pitch, row.mending_breach, *move[4:8], exact=True)
-        written = Written(row.seq, row.kind, row.about, row.settled_through, effect, row.policy_version)
-        undone = self._undone(row, target)
-        due = self.memory.expected(written, told, factors, before=before, policy=policy, target=undone)
-        for name, value in due.items():
-            if factors.get(name) != value:
-                raise Wrong(row.seq, f"its factor {name} is {factors.get(name)}, but must be {value}")
-        self.memory.keep(written, told, factors, first=first)
-        if undone is not None and target is not None:
-            amount = sum(undone.move[:4])
-            self.memory.undo(undone, _told_of(target.event, undone.day, amount) if first else None)
-        if not self._due:
-            self.memory.conclude()
+    def _check_line(self, row: EntryRow, line: Line) -> None:
+        """The entry is the line that its event comes to. As text, because 1.0 and true are not 1."""
+        if row.kind != line.kind:
+            raise Wrong(row.seq, f"its kind is {row.kind}, but its event comes to {line.kind}")
+        about = row.seq - 1 if line.linked else line.about
+        if row.about != about:
+            raise Wrong(row.seq, f"it is about entry {row.about}, but must be about {about}")
+        if row.factors != orjson.dumps(line.factors, option=orjson.OPT_SORT_KEYS).decode():
+            held = orjson.loads(row.factors)
+            names = [*line.factors, *held]
+            name = next((name for name in names if held.get(name) != line.factors.get(name)), "text")
+            due = line.factors.get(name, line.factors)
+            raise Wrong(row.seq, f"its factor {name} is {held.get(name, row.factors)}, but must be {due}")
 
-    def _undone(self, row: EntryRow, target: Undone | None) -> Written | None:
-        if row.kind != "reversal":
-            return None
-        if target is None or target.entry[3] in UNDOING:
-            raise Wrong(row.seq, f"it reverses entry {row.about}, which is none that can be reversed")
-        if row.about in self.memory.reversed:
-            raise Wrong(row.seq, f"it reverses entry {row.about}, which was reversed before")
-        return books.written_of(target.entry, self.schedule)
-
-
-def _told_of(event: EventRow, day: int, amount: int) -> Told:
-    late_days = max(0, day - event.occurred_at_us // DAY_US)
-    return Told(kinds.KINDS[event.kind], orjson.loads(event.facts), day, late_days, amount)
+    def _spoken_of(self, told: Told, target: Undone | None) -> Spoken:
+        """The event that a reversal undoes, by the first of its entries."""
+        ref = (target.event.source, target.event.external_ref) if target else None
+        if target is None or ref != told.refers_to:
+            raise UnknownReference("it reverses an entry that its event does not name")
+        entries = tuple(books.written_of(row, self.schedule) for row in target.entries if row[2] <= self.seq)
+        day = min(target.event.occurred_at_us // DAY_US, *(entry.day for entry in entries))
+        amount = sum(entry[3] for entry in orjson.loads(target.event.outcome)["entries"])
+        return Spoken(kinds.KINDS[target.event.kind], day, amount, entries)
 
 
 def _compare(row: EntryRow, pools: Pools, after: State, source: str) -> None:

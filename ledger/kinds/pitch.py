@@ -59,6 +59,7 @@ def drain_factors(
         "standing": max(state.standing, 0) if disclosed else state.at_stake,
         "base": policy["pitch.base"],
         "fit": policy["pitch.fit_worst"] - fit,
+        "followers": audience,
         "size": size_factor(audience, policy),
         "fatigue": PPM + scale(state.pitches, policy["pitch.fatigue"]),
         "stranger": PPM if established else policy["pitch.stranger"],
