@@ -26,64 +26,86 @@ trust, instant, day = notation.trust, notation.instant, notation.day
 class LabelOut(ma.Schema):
     """What a meter is called, why, and the way out."""
 
-    name = ma.fields.String(required=True)
-    reason = ma.fields.String(required=True)
-    way_out = ma.fields.String(required=True)
+    name = ma.fields.String(**fields.told("what the meter is called"))
+    reason = ma.fields.String(**fields.told("why, with the figures behind it"))
+    way_out = ma.fields.String(**fields.told("what would change it, or keep it"))
 
 
 class RecordOut(ma.Schema):
     """What a meter forgets: totals without decay."""
 
-    credits = fields.Trust(required=True)
-    drains = fields.Trust(required=True)
-    breaches = ma.fields.Integer(required=True)
-    apologies = ma.fields.Integer(required=True)
+    credits = fields.Trust(**fields.told("everything ever credited"))
+    drains = fields.Trust(**fields.told("everything ever drained"))
+    breaches = ma.fields.Integer(**fields.told("breaches ever posted, cleared ones too"))
+    apologies = ma.fields.Integer(**fields.told("apologies ever posted"))
 
 
 class BookOut(ma.Schema):
-    """One book. Amounts in trust; `points` is the meter, 0 to 100; `known_acts` counts with decay."""
+    """One book. Amounts in trust."""
 
-    meter = ma.fields.String(required=True)
-    standing = fields.Trust(required=True)
-    in_the_red = fields.Trust(required=True)
-    available = fields.Trust(required=True)
-    points = fields.Trust(required=True)
-    plus_minus = fields.Trust(required=True)
-    confidence = ma.fields.String(required=True, validate=ma.validate.OneOf(["few", "some", "many"]))
-    known_acts = fields.Trust(required=True)
-    reliability = fields.Trust(required=True)
-    label = ma.fields.Nested(LabelOut(), required=True)
-    fresh = fields.Trust(required=True)
-    bedrock = fields.Trust(required=True)
-    mending_pitch = fields.Trust(required=True)
-    mending_breach = fields.Trust(required=True)
-    credits = fields.Trust(required=True)
-    drains = fields.Trust(required=True)
-    record = ma.fields.Nested(RecordOut(), required=True, allow_none=True)
-    seq = ma.fields.Integer(required=True)
-    recorded_at = fields.Instant(required=True, allow_none=True)
-    settled_through = fields.Day(required=True)
-    policy_version = ma.fields.String(required=True)
-    final = ma.fields.Boolean(required=True)
+    meter = ma.fields.String(**fields.told("the book: network:<slug>"))
+    standing = fields.Trust(**fields.told("fresh and bedrock together: the balance; below zero in the red"))
+    in_the_red = fields.Trust(**fields.told("how far standing lies below zero; 0 where it does not"))
+    available = fields.Trust(**fields.told("what a pitch could still drain: standing, or 0 where that is below zero"))
+    points = fields.Trust(
+        **fields.told("the meter, 0 to 100: standing over standing plus 300 (founding policy); 0 in the red")
+    )
+    plus_minus = fields.Trust(**fields.told("how sure the meter is, in points: one standard deviation of reliability"))
+    confidence = ma.fields.String(
+        **fields.told("how much is known: few, some or many acts, from known_acts"),
+        validate=ma.validate.OneOf(["few", "some", "many"]),
+    )
+    known_acts = fields.Trust(**fields.told("acts of known people behind the book, earlier ones fading"))
+    reliability = fields.Trust(
+        **fields.told("share of credit in what happened lately, 0 to 1: (credits + 1) / (credits + drains + 2)")
+    )
+    label = ma.fields.Nested(LabelOut(), **fields.told("what the meter is called, why, and the way out"))
+    fresh = fields.Trust(**fields.told("the part of standing that fades over months; below zero it is a debt"))
+    bedrock = fields.Trust(**fields.told("the part of standing that lasts for years"))
+    mending_pitch = fields.Trust(**fields.told("on its way back after disclosed pitches; in no standing yet"))
+    mending_breach = fields.Trust(**fields.told("on its way back after apologies; in no standing yet"))
+    credits = fields.Trust(
+        **fields.told("what came in lately, fading: the basis of reliability; `record.credits` never fades")
+    )
+    drains = fields.Trust(
+        **fields.told("what went out lately, fading: the basis of reliability; `record.drains` never fades")
+    )
+    record = ma.fields.Nested(
+        RecordOut(),
+        **fields.told("totals that never fade; null where `as_of` is asked"),
+        allow_none=True,
+    )
+    seq = ma.fields.Integer(**fields.told("the number of the last line, 0 before the first"))
+    recorded_at = fields.Instant(
+        **fields.told("when the last line was recorded; null before the first"),
+        allow_none=True,
+    )
+    settled_through = fields.Day(
+        **fields.told("the day through which decay and recovery are written down; what follows is worked out here")
+    )
+    policy_version = ma.fields.String(**fields.told("the rules it is worked out under"))
+    final = ma.fields.Boolean(
+        **fields.told("whether this answer can never change: the moment is past, and the book closed to backfill")
+    )
 
 
 class TotalOut(ma.Schema):
     """All network books together; brand meters are never added up."""
 
-    standing = fields.Trust(required=True)
-    mending = fields.Trust(required=True)
-    available = fields.Trust(required=True)
+    standing = fields.Trust(**fields.told("standing over all networks"))
+    mending = fields.Trust(**fields.told("what is on its way back over all networks"))
+    available = fields.Trust(**fields.told("what a pitch could still drain over all networks"))
 
 
 class BalancesOut(ma.Schema):
     """A creator's books. `day` is the day they are carried forward to; `final` answers never change."""
 
-    creator_id = ma.fields.UUID(required=True)
-    as_of = fields.Instant(required=True, allow_none=True)
-    day = fields.Day(required=True)
-    final = ma.fields.Boolean(required=True)
-    total = ma.fields.Nested(TotalOut(), required=True)
-    books = ma.fields.List(ma.fields.Nested(BookOut()), required=True)
+    creator_id = ma.fields.UUID(**fields.told("the creator's UUID"))
+    as_of = fields.Instant(**fields.told("the moment asked for; null for now"), allow_none=True)
+    day = fields.Day(**fields.told("the day the books are carried forward to"))
+    final = ma.fields.Boolean(**fields.told("whether this answer can never change"))
+    total = ma.fields.Nested(TotalOut(), **fields.told("all network books together"))
+    books = ma.fields.List(ma.fields.Nested(BookOut()), **fields.told("each book that this key may read"))
 
 
 class LookupIn(ma.Schema):
@@ -99,14 +121,14 @@ class LookupIn(ma.Schema):
 class FoundOut(BalancesOut):
     """Balances under the name that was asked for."""
 
-    creator = ma.fields.String(required=True)
+    creator = ma.fields.String(**fields.told("the name that was asked for"))
 
 
 class LookupOut(ma.Schema):
     """`not_found` names those that are missing and those this key may not know of alike."""
 
-    balances = ma.fields.List(ma.fields.Nested(FoundOut()), required=True)
-    not_found = ma.fields.List(ma.fields.String(), required=True)
+    balances = ma.fields.List(ma.fields.Nested(FoundOut()), **fields.told("what was found, in the order asked for"))
+    not_found = ma.fields.List(ma.fields.String(), **fields.told("names of none, or of none that this key may know of"))
 
 
 QUERY: list[dict[str, Any]] = [

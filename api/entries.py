@@ -37,50 +37,59 @@ class EntriesIn(ma.Schema):
 class EntryOut(ma.Schema):
     """One line. `amount` is what the book gained from outside, `change` what standing did, the rest mends."""
 
-    meter = ma.fields.String(required=True)
-    seq = ma.fields.Integer(required=True)
-    kind = ma.fields.String(required=True)
-    title = ma.fields.String(required=True)
-    reason = ma.fields.String(required=True)
-    about = ma.fields.Integer(required=True, allow_none=True)
-    amount = fields.Trust(required=True)
-    change = fields.Trust(required=True)
-    mending = fields.Trust(required=True)
-    returned = fields.Trust(required=True)
-    standing = fields.Trust(required=True)
-    factors = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Integer(), required=True)
-    policy_version = ma.fields.String(required=True)
-    event_id = ma.fields.UUID(required=True, allow_none=True)
-    source = ma.fields.String(required=True, allow_none=True)
-    external_ref = ma.fields.String(required=True, allow_none=True)
-    occurred_at = fields.Instant(required=True)
-    recorded_at = fields.Instant(required=True)
-    prev_hash = ma.fields.String(required=True)
-    hash = ma.fields.String(required=True)
+    meter = ma.fields.String(**fields.told("the book"))
+    seq = ma.fields.Integer(**fields.told("the number of the line in its book, from 1"))
+    kind = ma.fields.String(**fields.told("kind of line: an undisclosed_pitch makes a `pitch` and a `breach` line"))
+    title = ma.fields.String(**fields.told("what heads the line"))
+    reason = ma.fields.String(**fields.told("why it has its amount, as a sentence"))
+    about = ma.fields.Integer(
+        **fields.told("seq of the line it is about, a breach or what it undoes; null where about none"),
+        allow_none=True,
+    )
+    amount = fields.Trust(**fields.told("what the book gained from outside: change and mending together"))
+    change = fields.Trust(**fields.told("what standing did"))
+    mending = fields.Trust(**fields.told("what the mending pools did"))
+    returned = fields.Trust(
+        **fields.told("what came back into standing from mending as time passed; in settlement lines only")
+    )
+    standing = fields.Trust(**fields.told("standing after the line"))
+    factors = ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=ma.fields.Integer(),
+        **fields.told("what made the amount, by name: millionths, micro-trust or days, all whole numbers"),
+    )
+    policy_version = ma.fields.String(**fields.told("the rules that priced it"))
+    event_id = ma.fields.UUID(**fields.told("the event that made it; null for a settlement"), allow_none=True)
+    source = ma.fields.String(**fields.told("the partner who told of it; null for a settlement"), allow_none=True)
+    external_ref = ma.fields.String(**fields.told("that partner's reference; null for a settlement"), allow_none=True)
+    occurred_at = fields.Instant(**fields.told("when it happened"))
+    recorded_at = fields.Instant(**fields.told("when the book wrote it down: what `as_of` goes by"))
+    prev_hash = ma.fields.String(**fields.told("hash of the line before, hexadecimal"))
+    hash = ma.fields.String(**fields.told("hash of this line, hexadecimal"))
 
 
 class EntriesOut(ma.Schema):
     """A page of a statement; `next` is the cursor of the page after it, null on the last."""
 
-    creator_id = ma.fields.UUID(required=True)
-    meter = ma.fields.String(required=True)
-    entries = ma.fields.List(ma.fields.Nested(EntryOut()), required=True)
-    next = ma.fields.String(required=True, allow_none=True)
+    creator_id = ma.fields.UUID(**fields.told("the creator's UUID"))
+    meter = ma.fields.String(**fields.told("the book"))
+    entries = ma.fields.List(ma.fields.Nested(EntryOut()), **fields.told("lines, newest first"))
+    next = ma.fields.String(**fields.told("cursor of the next page; null on the last"), allow_none=True)
 
 
 class RecomputedOut(ma.Schema):
     """The amount worked out again from the factors, and whether it and the chain agree with what is stored."""
 
-    amount = fields.Trust(required=True)
-    amount_agrees = ma.fields.Boolean(required=True)
-    hash_agrees = ma.fields.Boolean(required=True)
-    link_agrees = ma.fields.Boolean(required=True)
+    amount = fields.Trust(**fields.told("the amount worked out again from the factors"))
+    amount_agrees = ma.fields.Boolean(**fields.told("whether it is the stored one"))
+    hash_agrees = ma.fields.Boolean(**fields.told("whether the hash is that of what is stored"))
+    link_agrees = ma.fields.Boolean(**fields.told("whether the line before has the hash named here"))
 
 
 class OneEntryOut(EntryOut):
     """One line, and the same worked out again."""
 
-    recomputed = ma.fields.Nested(RecomputedOut(), required=True)
+    recomputed = ma.fields.Nested(RecomputedOut(), **fields.told("the same line worked out again"))
 
 
 @blp.get("/v1/creators/<creator>/entries")

@@ -66,10 +66,10 @@ class EstimateIn(ma.Schema):
 class QuantileOut(ma.Schema):
     """One way it may turn out: p10 is the mildest drain of ten, p90 the hardest. Days are null beyond two years."""
 
-    drain = fields.Trust(required=True)
-    credit = fields.Trust(required=True)
-    standing = fields.Trust(required=True)
-    points = fields.Trust(required=True)
+    drain = fields.Trust(**fields.told("what the pitch takes"))
+    credit = fields.Trust(**fields.told("what is given back at once for disclosing it"))
+    standing = fields.Trust(**fields.told("standing right after"))
+    points = fields.Trust(**fields.told("the meter right after"))
     regained_after = ma.fields.Integer(
         required=True,
         allow_none=True,
@@ -85,52 +85,83 @@ class QuantileOut(ma.Schema):
 class FanPointOut(ma.Schema):
     """Standing so many days on, after each quantile of the drain, and without the pitch."""
 
-    day = ma.fields.Integer(required=True)
-    p10 = fields.Trust(required=True)
-    p50 = fields.Trust(required=True)
-    p90 = fields.Trust(required=True)
-    without = fields.Trust(required=True)
+    day = ma.fields.Integer(**fields.told("days from today"))
+    p10 = fields.Trust(**fields.told("after the mildest drain of ten"))
+    p50 = fields.Trust(**fields.told("after the middle one"))
+    p90 = fields.Trust(**fields.told("after the hardest of ten"))
+    without = fields.Trust(**fields.told("had there been no pitch"))
 
 
 class ImprovementOut(ma.Schema):
     """Something that would cost less, and what it saves on the day; `until` where it is a wait."""
 
-    name = ma.fields.String(required=True, validate=ma.validate.OneOf(["disclose", "wait", "relationship", "fit"]))
-    advice = ma.fields.String(required=True)
-    saves = fields.Trust(required=True)
-    until = fields.Day(required=True, allow_none=True, attribute="until_day")
+    name = ma.fields.String(
+        **fields.told("what would change"),
+        validate=ma.validate.OneOf(["disclose", "wait", "relationship", "fit"]),
+    )
+    advice = ma.fields.String(**fields.told("what to do, as a sentence"))
+    saves = fields.Trust(**fields.told("standing it saves on the day"))
+    until = fields.Day(
+        **fields.told("the day to wait for; null where it is no wait"),
+        allow_none=True,
+        attribute="until_day",
+    )
 
 
 class PredictionOut(ma.Schema):
     """What the spread rests on: measured pitches, log bias and its standard deviation."""
 
-    measured = ma.fields.Integer(required=True)
-    bias = ma.fields.Function(lambda scatter: f"{scatter.bias:.6f}", required=True, metadata={"type": "string"})
+    measured = ma.fields.Integer(**fields.told("pitches whose outcome was measured"))
+    bias = ma.fields.Function(
+        lambda scatter: f"{scatter.bias:.6f}",
+        required=True,
+        metadata={
+            "description": "mean of log(outcome / formula) for this creator; 0 where none was measured",
+            "type": "string",
+        },
+    )
     sigma = ma.fields.Function(
-        lambda scatter: f"{scatter.variance**0.5:.6f}", required=True, metadata={"type": "string"}
+        lambda scatter: f"{scatter.variance**0.5:.6f}",
+        required=True,
+        metadata={
+            "description": "standard deviation of that logarithm: how wide p10 to p90 lie apart",
+            "type": "string",
+        },
     )
 
 
 class EstimateOut(ma.Schema):
     """An estimate. `drain` and `credit` are the formula's; `risk` the chance of each label two weeks on."""
 
-    day = fields.Day(required=True)
-    policy_version = ma.fields.String(required=True)
-    standing = fields.Trust(required=True)
-    points = fields.Trust(required=True)
-    label = ma.fields.Nested(LabelOut(), required=True)
-    drain = fields.Trust(required=True)
-    credit = fields.Trust(required=True)
-    factors = ma.fields.Dict(keys=ma.fields.String(), values=fields.Trust(), required=True)
-    prediction = ma.fields.Nested(PredictionOut(), required=True, attribute="scatter")
-    p10 = ma.fields.Nested(QuantileOut(), required=True)
-    p50 = ma.fields.Nested(QuantileOut(), required=True)
-    p90 = ma.fields.Nested(QuantileOut(), required=True)
-    risk = ma.fields.Dict(
-        keys=ma.fields.String(validate=ma.validate.OneOf(labels.NAMES)), values=fields.Trust(), required=True
+    day = fields.Day(**fields.told("the day the pitch would be made: today"))
+    policy_version = ma.fields.String(**fields.told("the rules that price it"))
+    standing = fields.Trust(**fields.told("standing before the pitch"))
+    points = fields.Trust(**fields.told("the meter before the pitch"))
+    label = ma.fields.Nested(LabelOut(), **fields.told("the label before the pitch"))
+    drain = fields.Trust(**fields.told("what the formula would take"))
+    credit = fields.Trust(**fields.told("what would be given back at once for disclosing it"))
+    factors = ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=fields.Trust(),
+        **fields.told("what makes the drain, by name, as decimal strings"),
     )
-    improvements = ma.fields.List(ma.fields.Nested(ImprovementOut()), required=True)
-    fan = ma.fields.List(ma.fields.Nested(FanPointOut()), required=True)
+    prediction = ma.fields.Nested(PredictionOut(), **fields.told("what p10, p50 and p90 rest on"), attribute="scatter")
+    p10 = ma.fields.Nested(QuantileOut(), **fields.told("the mildest of ten ways"))
+    p50 = ma.fields.Nested(QuantileOut(), **fields.told("the middle one"))
+    p90 = ma.fields.Nested(QuantileOut(), **fields.told("the hardest of ten ways"))
+    risk = ma.fields.Dict(
+        keys=ma.fields.String(validate=ma.validate.OneOf(labels.NAMES)),
+        values=fields.Trust(),
+        **fields.told("chance of each label two weeks on, 0 to 1 by name; together 1"),
+    )
+    improvements = ma.fields.List(
+        ma.fields.Nested(ImprovementOut()),
+        **fields.told("at most three changes that would cost less, the most saving first"),
+    )
+    fan = ma.fields.List(
+        ma.fields.Nested(FanPointOut()),
+        **fields.told("standing in the days ahead, for a chart: after each quantile, and without the pitch"),
+    )
 
 
 @blp.post("/v1/estimates")

@@ -11,6 +11,11 @@ from api import notation
 VISIBLE = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
 
 
+def told(what: str) -> dict[str, Any]:
+    """What any member of an answer is declared with: it is always there, and the document says what it is."""
+    return {"required": True, "metadata": {"description": what}}
+
+
 class Shown(ma.Schema):
     """Base of what goes out: a client has to bear members it does not know yet."""
 

@@ -33,22 +33,22 @@ class HistoryIn(ma.Schema):
 class PointOut(ma.Schema):
     """A stretch of days and the book at its end; the standing before, + credits - drains + drift, is standing."""
 
-    day = fields.Day(required=True)
-    through = fields.Day(required=True)
-    standing = fields.Trust(required=True)
-    mending = fields.Trust(required=True)
-    credits = fields.Trust(required=True)
-    drains = fields.Trust(required=True)
-    drift = fields.Trust(required=True)
+    day = fields.Day(**fields.told("first day of the stretch"))
+    through = fields.Day(**fields.told("its last day"))
+    standing = fields.Trust(**fields.told("standing at its end"))
+    mending = fields.Trust(**fields.told("what is on its way back at its end"))
+    credits = fields.Trust(**fields.told("what came into standing during it"))
+    drains = fields.Trust(**fields.told("what was taken from standing during it"))
+    drift = fields.Trust(**fields.told("what time did: decay, and what came back from mending"))
 
 
 class HistoryOut(ma.Schema):
     """Every stretch between two days, oldest first, the empty ones too."""
 
-    creator_id = ma.fields.UUID(required=True)
-    meter = ma.fields.String(required=True)
-    interval = ma.fields.String(required=True)
-    points = ma.fields.List(ma.fields.Nested(PointOut()), required=True)
+    creator_id = ma.fields.UUID(**fields.told("the creator's UUID"))
+    meter = ma.fields.String(**fields.told("the book"))
+    interval = ma.fields.String(**fields.told("how many days a point covers"))
+    points = ma.fields.List(ma.fields.Nested(PointOut()), **fields.told("oldest first, the empty ones too"))
 
 
 @blp.get("/v1/creators/<creator>/history")

@@ -103,3 +103,10 @@ def test_being_public_shows_no_statement(other_partner: Holder, public_creator_i
     assert other_partner.get(f"{path}/balance").status_code == 200
     assert other_partner.get(f"{path}/entries").status_code == 404
     assert other_partner.get(f"{path}/entries/network:youtube/1").status_code == 404
+
+
+def test_a_kind_of_event_is_told_from_a_kind_of_line(partner: Holder, creator_id: str) -> None:
+    """Whoever asks for the lines of an undisclosed pitch hears which lines it has."""
+    answer = partner.get("/v1/creators/youtube:ada/entries?kind=undisclosed_pitch")
+    assert answer.status_code == 422
+    assert "an undisclosed_pitch is a pitch and a breach line" in answer.json["detail"]

@@ -82,7 +82,7 @@ def test_no_parameter_is_passed_over(
     """A parameter that an operation does not have is refused by name, and nothing is done."""
     answer = getattr(partner, method)(path, **({"json": event()} if method == "post" else {}))
     assert (answer.status_code, answer.json["detail"]) == (422, why)
-    assert answer.json["errors"][0]["parameter"] == why.split()[0]
+    assert answer.json["errors"][0]["parameter"] == why.split(maxsplit=1)[0]
     with books.reading() as session:
         assert db.fetch(session, "SELECT count(*) FROM event") == [(0,)]
 
@@ -317,3 +317,10 @@ def test_reading_fast_and_explaining_agree(told: Any) -> None:
 def test_a_null_meter_is_one_left_out(partner: Holder, creator_id: str) -> None:
     """Clients that write null for what they do not say are understood."""
     assert partner.post("/v1/events", json=event(meter=None)).status_code == 201
+
+
+def test_the_form_of_a_slug_is_told(partner: Holder, creator_id: str) -> None:
+    """Whoever sends a brand's name instead of its slug hears what a slug is made of."""
+    told = event("p", kind="pitch", facts={"brand": "Nike Inc.", "disclosure": "clear"})
+    wanted = "must be lower case letters, digits, - and _, and start with a letter or digit"
+    assert partner.post("/v1/events", json=told).json["errors"] == [{"pointer": "/facts/brand", "detail": wanted}]

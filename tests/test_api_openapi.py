@@ -207,3 +207,10 @@ def test_a_receipt_is_as_documented(partner: Holder, creator_id: str, document: 
     for name, answer in told:
         validator = jsonschema_rs.Draft202012Validator({"$ref": f"#/components/schemas/{name}", **schemas})
         assert [error.message for error in validator.iter_errors(answer)] == []
+
+
+@pytest.mark.parametrize("name", ["Balances", "Book", "Label", "Record", "Entry", "Point", "Estimate", "Quantile"])
+def test_every_member_of_an_answer_is_explained(document: Json, name: str) -> None:
+    """No figure has to be guessed from its name."""
+    members = document["components"]["schemas"][f"{name}Out"]["properties"]
+    assert [member for member, told in members.items() if not told.get("description")] == []
