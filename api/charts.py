@@ -11,7 +11,14 @@ from ledger.economy import MICROS
 from ledger.histories import Mark, Point
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-SHAPES = {"pitch": "pitch", "breach": "breach", "evasion": "breach", "apology": "apology", "cleared": "apology"}
+SHAPES = {"pitch": "pitch", "breach": "breach", "evasion": "evasion", "apology": "apology", "cleared": "apology"}
+LEGEND = {
+    "pitch": "sponsored post",
+    "breach": "breach",
+    "void": "breach, cleared later",
+    "evasion": "evasive answer",
+    "apology": "owned or cleared",
+}
 STEPS = (1, 2, 5)
 LEAST_SPAN = 10 * MICROS
 
@@ -43,6 +50,12 @@ class Chart:
     levels: tuple[tuple[float, str], ...]
     months: tuple[tuple[float, str], ...]
     spots: tuple[Spot, ...]
+
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """The shapes there are to see, and what each means."""
+        seen = {spot.shape for spot in self.spots}
+        return [(shape, meaning) for shape, meaning in LEGEND.items() if shape in seen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +127,12 @@ def _spots(frame: Frame, points: Sequence[Point], marks: Sequence[tuple[Mark, st
     standing = {point.day: point.standing for point in points}
     for mark, title in marks:
         if mark.day in standing and not (mark.kind == "pitch" and mark.hidden):
-            yield Spot(frame.x(mark.day), frame.y(standing[mark.day]), SHAPES.get(mark.kind, "pitch"), title)
+            yield Spot(frame.x(mark.day), frame.y(standing[mark.day]), shape(mark), title)
+
+
+def shape(mark: Mark) -> str:
+    """The shape that marks it: what turned out not to have been is drawn hollow."""
+    return "void" if mark.cleared else SHAPES.get(mark.kind, "pitch")
 
 
 def _path(frame: Frame, places: Sequence[tuple[int, int]]) -> str:

@@ -17,10 +17,10 @@ from ledger.creators import Enrolled
 from ledger.economy import DAY_US
 from ledger.errors import NotFound, UnknownCreator
 from ledger.events import UUID, CreatorRef
-from ledger.histories import Mark, OpenBreach, Point
+from ledger.histories import Mark, Point
 from ledger.kinds.facts import Whole
 from ledger.policy import Policy, Schedule
-from ledger.queries import Balance
+from ledger.queries import Balance, OpenBreach
 from ledger.readers import Reader
 from ledger.statements import title
 
@@ -31,6 +31,7 @@ SEQ = Whole(1, 2**62, "the line before which to begin")
 blp.add_app_template_filter(sheet.amount, "amount")
 blp.add_app_template_filter(sheet.signed, "signed")
 blp.add_app_template_filter(sheet.percent, "percent")
+blp.add_app_template_filter(sheet.whole, "whole")
 blp.add_app_template_filter(notation.day, "iso")
 blp.add_app_template_filter(sheet.spoken_day, "spoken")
 
@@ -67,6 +68,7 @@ class Page:
     marks: tuple[tuple[Mark, str], ...]
     weeks: tuple[Point, ...]
     open_breaches: tuple[OpenBreach, ...]
+    cleared: int
     rows: tuple[sheet.Row, ...]
     older: int | None
 
@@ -145,6 +147,7 @@ def look(reader: Reader, asked: Asked) -> Page:
 def _drawn(reader: Reader, asked: Asked, creator: Enrolled, book: Balance, *, now_us: int, schedule: Schedule) -> Page:
     """The page as the public sees it."""
     today = now_us // DAY_US
+    policy = schedule.at(today, book.policy_version)
     key = {"creator_id": creator.creator_id, "meter": book.meter}
     points = queries.history(
         reader,
@@ -168,14 +171,15 @@ def _drawn(reader: Reader, asked: Asked, creator: Enrolled, book: Balance, *, no
         book=book,
         meters=(book.meter,),
         today=today,
-        policy=schedule.at(today, book.policy_version),
+        policy=policy,
         owner_until=None,
         scale=charts.scale(book.points, book.plus_minus),
         wide=drawn[0],
         narrow=drawn[1],
         marks=tuple(reversed(marks)),
         weeks=tuple(reversed(points[::-7])),
-        open_breaches=tuple(queries.open_breaches(reader, **key)),
+        open_breaches=tuple(queries.open_breaches(reader, **key, today=today, schedule=schedule, policy=policy)),
+        cleared=queries.cleared_breaches(reader, **key),
         rows=(),
         older=None,
     )

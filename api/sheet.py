@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby
 
 from api.notation import EPOCH_DAY
+from ledger import labels
 from ledger.economy import DAY_US, MICROS
-from ledger.labels import MONTHS
+from ledger.labels import MONTHS, nearest
 from ledger.statements import SETTLEMENT, StatementLine
 
 ROUTINE = ("engagement", "post", SETTLEMENT)
@@ -20,7 +21,7 @@ MINUS = "\N{MINUS SIGN}"
 class Row:
     """A line, or a fold of routine lines (newest first); `change` is what standing did over all of them."""
 
-    when: str
+    days: tuple[int, int]
     kind: str
     title: str
     reason: str
@@ -30,6 +31,11 @@ class Row:
     lines: tuple[StatementLine, ...]
 
     @property
+    def when(self) -> str:
+        """The days it covers."""
+        return short_days(*self.days)
+
+    @property
     def folded(self) -> bool:
         """Whether it stands for several lines."""
         return len(self.lines) > 1
@@ -37,19 +43,30 @@ class Row:
 
 def rows(lines: Sequence[StatementLine]) -> list[Row]:
     """Rows for lines that come newest first."""
-    return [_row(list(group)) for _, group in groupby(lines, key=_group)]
+    eventful = {line.recorded_at_us // DAY_US for line in lines if line.kind not in ROUTINE}
+    dated = [(line, _day(line, eventful)) for line in lines]
+    return [_row(list(group)) for _, group in groupby(dated, key=lambda each: _fold(each[0], each[1], eventful))]
 
 
-def _group(line: StatementLine) -> tuple[object, ...]:
-    on = date.fromordinal(EPOCH_DAY + line.recorded_at_us // DAY_US)
-    return (on - timedelta(days=on.weekday()),) if line.kind in ROUTINE else (line.seq,)
+def _day(line: StatementLine, eventful: Collection[int]) -> int:
+    """The day a line is about. Time that passed before a day with more to tell belongs to the days before it."""
+    day = line.recorded_at_us // DAY_US
+    return day - 1 if line.kind == SETTLEMENT and day in eventful else day
 
 
-def _row(lines: list[StatementLine]) -> Row:
-    newest, oldest = lines[0], lines[-1]
+def _fold(line: StatementLine, day: int, eventful: Collection[int]) -> tuple[str, int]:
+    """What it is folded by: routine by the week, or by the day where more happened on it, so that no days overlap."""
+    if line.kind not in ROUTINE:
+        return "line", line.seq
+    return ("day", day) if day in eventful else ("week", day - date.fromordinal(EPOCH_DAY + day).weekday())
+
+
+def _row(dated: list[tuple[StatementLine, int]]) -> Row:
+    lines = [line for line, _ in dated]
+    newest = lines[0]
     alone = len(lines) == 1
     return Row(
-        when=short_days(oldest.recorded_at_us // DAY_US, newest.recorded_at_us // DAY_US),
+        days=(dated[-1][1], dated[0][1]),
         kind="routine" if newest.kind in ROUTINE else newest.kind,
         title=newest.title if alone else _routine_title(lines),
         reason=newest.reason if alone else _routine_reason(lines),
@@ -102,7 +119,9 @@ def short_days(first: int, last: int) -> str:
 def amount(micros: int) -> str:
     """An amount as people read it: two places, four where it would vanish, a true minus sign."""
     places = 2 if abs(micros) >= MICROS // 100 or not micros else 4
-    return f"{micros / MICROS:,.{places}f}".replace("-", MINUS)
+    units = nearest(abs(micros), 10 ** (6 - places))
+    sign = MINUS if micros < 0 else ""
+    return f"{sign}{units // 10**places:,}.{units % 10**places:0{places}d}"
 
 
 def signed(micros: int) -> str:
@@ -112,4 +131,9 @@ def signed(micros: int) -> str:
 
 def percent(ppm: int) -> str:
     """A share in whole per cent."""
-    return f"{ppm // 10_000}\N{NO-BREAK SPACE}%"
+    return labels.percent(ppm).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def whole(millionths: int) -> int:
+    """Points, or anything else in millionths, in the nearest whole."""
+    return nearest(millionths, MICROS)

@@ -43,7 +43,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something to point out on a chart: an entry that was neither engagement nor the passing of time."""
+    """Something to point out on a chart: an entry that was neither engagement nor the passing of time.
+
+    `hidden` where it belongs to a pitch that was hidden, `cleared` where it is a breach that was cleared later.
+    """
 
     seq: int
     kind: str
@@ -51,16 +54,7 @@ class Mark:
     change: int
     standing: int
     hidden: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OpenBreach:
-    """A breach that nobody owned yet; `amount` is what it took, in micro-trust."""
-
-    seq: int
-    day: int
-    amount: int
-    undisclosed: bool
+    cleared: bool = False
 
 
 def history(
@@ -164,28 +158,19 @@ def marks(session: Reading, *, creator_id: str, meter: str, from_day: int, to_da
     asked = ", ".join("?" for _ in MARKED)
     rows = db.fetch(
         session,
-        "SELECT seq, kind, recorded_at_us, fresh + bedrock, fresh_after + bedrock_after, factors FROM entry"
-        " WHERE creator_id = ? AND meter = ? AND recorded_at_us >= ? AND recorded_at_us < ?"
-        f" AND kind IN ({asked}) ORDER BY recorded_at_us DESC LIMIT {MOST_MARKS}",
+        "SELECT e.seq, e.kind, e.recorded_at_us, e.fresh + e.bedrock, e.fresh_after + e.bedrock_after, e.factors,"
+        " b.cleared FROM entry e"
+        " LEFT JOIN breach b ON b.creator_id = e.creator_id AND b.meter = e.meter AND b.seq = e.seq"
+        " WHERE e.creator_id = ? AND e.meter = ? AND e.recorded_at_us >= ? AND e.recorded_at_us < ?"
+        f" AND e.kind IN ({asked}) ORDER BY e.recorded_at_us DESC LIMIT {MOST_MARKS}",
         (creator_id, meter, from_day * DAY_US, (to_day + 1) * DAY_US, *MARKED),
     )
     return [
-        Mark(seq, kind, at_us // DAY_US, change, standing, _is_hidden(kind, orjson.loads(factors)))
-        for seq, kind, at_us, change, standing, factors in reversed(rows)
+        Mark(seq, kind, at_us // DAY_US, change, standing, _is_hidden(kind, orjson.loads(factors)), bool(cleared))
+        for seq, kind, at_us, change, standing, factors, cleared in reversed(rows)
     ]
 
 
 def _is_hidden(kind: str, factors: dict[str, int]) -> bool:
     """Whether it belongs to a pitch that was hidden from the audience."""
     return "charge" in factors or (kind == "pitch" and not factors.get("mending"))
-
-
-def open_breaches(session: Reading, *, creator_id: str, meter: str) -> list[OpenBreach]:
-    """The breaches of a book that are neither owned nor cleared, oldest first."""
-    rows = db.fetch(
-        session,
-        "SELECT seq, day, amount, undisclosed FROM breach WHERE creator_id = ? AND meter = ?"
-        " AND NOT owned AND NOT cleared ORDER BY day, seq",
-        (creator_id, meter),
-    )
-    return [OpenBreach(seq, day, amount, bool(undisclosed)) for seq, day, amount, undisclosed in rows]

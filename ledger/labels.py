@@ -257,7 +257,7 @@ def _owning_in_time(figures: Figures, policy: Policy) -> str:
 
 def _new(figures: Figures, policy: Policy) -> tuple[str, str]:
     some, acts = policy["confidence.some"], figures.known // PPM
-    if not figures.known:
+    if not (figures.known or figures.credits or figures.drains):
         return "Nothing is known yet.", f"A first impression takes {some} acts of known people."
     return (
         f"Recent acts of known people in the books: {acts}. A first impression takes {some}.",

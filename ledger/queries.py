@@ -13,11 +13,12 @@ from itertools import groupby
 from operator import itemgetter
 
 from ledger import creators, db, economy, hindsight, labels, lookups
+from ledger.breaches import OpenBreach, cleared_breaches, open_breaches
 from ledger.db import Reading, Row
 from ledger.economy import DAY_US, PPM, State
 from ledger.errors import NotFound, UnknownCreator
 from ledger.events import CreatorRef
-from ledger.histories import Point, history, marks, open_breaches
+from ledger.histories import Point, history, marks
 from ledger.labels import DayCount, Label
 from ledger.policy import Policy, Schedule
 from ledger.statements import Recomputed, StatementLine, one_entry, statement
@@ -304,12 +305,14 @@ __all__ = [
     "Balance",
     "Balances",
     "Lookup",
+    "OpenBreach",
     "Point",
     "Recomputed",
     "Record",
     "Shelf",
     "StatementLine",
     "balances",
+    "cleared_breaches",
     "confidence",
     "history",
     "lookup",

@@ -127,14 +127,16 @@ def test_new_building_and_trusted_say_what_is_missing() -> None:
     assert building.way_out == (
         "To be trusted: a meter of 50 (now 25); reliability of 80 % (now 79.9 %);"
         " about 40 more genuine acts of known people."
-        " Reliability grows while credits stay above drains: reply to your audience, disclose every pitch, break no trust."
+        " Reliability grows while credits stay above drains:"
+        " reply to your audience, disclose every pitch, break no trust."
     )
     assert called(known=50 * PPM, standing=300 * TRUST, reliability=800_000).name == "trusted"
 
 
 def test_nothing_known_is_said_plainly() -> None:
-    """Without a single act there is nothing to say but how a first impression comes about."""
-    label = called(known=0)
+    """With nothing in the books there is nothing to say but how a first impression comes about."""
+    assert called(known=0).reason.startswith("Recent acts of known people in the books: 0.")
+    label = called(known=0, credits=0, drains=0, standing=0, reliability=500_000)
     assert (label.reason, label.way_out) == (
         "Nothing is known yet.",
         "A first impression takes 10 acts of known people.",

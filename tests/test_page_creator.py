@@ -4,6 +4,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 from werkzeug.serving import make_server
 
 from api import sheet
-from ledger import creators, demo, links, policy, rules
+from ledger import creators, demo, links, policy, queries, rules
 from ledger.creators import AccountOf
 from ledger.db import Database
 from ledger.economy import DAY_US
@@ -181,6 +182,65 @@ def test_days_are_said_shortly(first: int, last: int, told: str) -> None:
     assert sheet.short_days(first, last) == told
 
 
+def test_no_amount_is_cut_off() -> None:
+    """Amounts, shares and points are rounded half up, as the exact strings of the API would be by hand."""
+    assert (sheet.amount(125_000), sheet.amount(-125_000)) == ("0.13", "\N{MINUS SIGN}0.13")
+    assert sheet.percent(815_400) == "82\N{NO-BREAK SPACE}%"
+    assert sheet.whole(68_530_000) == 69
+
+
+def test_rows_of_a_statement_share_no_days(app: Flask, books: Database) -> None:
+    """Folds cover days of their own: only a day on which more happened than routine has several rows."""
+    schedule = policy.Schedule.of(policy.builtin())
+    told = {"now_us": NOW_US, "pepper": b"p", "schedule": schedule}
+    books.write(lambda session: demo.plant(session, demo.INES, **told))  # type: ignore[arg-type]
+    creator_id = books.read(partial(creators.by_handle, handle="ines-fixes"))
+    asked = {"creator_id": creator_id, "meter": "network:video", "limit": 400, "schedule": schedule}
+    rows = sheet.rows(books.read(lambda reader: queries.statement(reader, **asked)))  # type: ignore[arg-type]
+    shared = [(newer, older) for newer, older in pairwise(rows) if newer.days[0] <= older.days[1]]
+    assert any(row.kind == "evasion" for row in rows)
+    assert all(len({*newer.days, *older.days}) == 1 for newer, older in shared)
+
+
+# What is said of the books
+
+
+def test_what_happened_is_told_apart(addresses: dict[str, str], browser: Browser) -> None:
+    """A cleared breach is drawn hollow and counted beside the record; an evasive answer has a mark of its own."""
+    page = opened(browser, addresses["cleared"], width=WIDE, scheme="light")
+    assert page.locator(".chart:visible .spot.void").count() == 1
+    assert page.locator(".record").inner_text().count("1, and 1 cleared") == 1
+    page.goto(addresses["evaded"])
+    assert page.locator(".chart:visible .spot.evasion").count() == 1
+    assert "evasive answer" in page.locator(".legend").inner_text()
+    page.context.close()
+
+
+def test_owning_a_breach_late_is_told_for_what_it_is_worth(addresses: dict[str, str], browser: Browser) -> None:
+    """76 days later an apology wins back 6 % of what is left, and says that it was 60 % at first."""
+    page = opened(browser, addresses["evaded"], width=WIDE, scheme="light")
+    told = page.locator(".todo").inner_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "Apologise today and it wins back at most" in told
+    assert "6 % of the" in told
+    assert "In the first 3 days it was 60 %." in told
+    page.context.close()
+
+
+def test_whoever_pitches_too_much_is_told_to_stop(addresses: dict[str, str], browser: Browser) -> None:
+    """What brings trust back begins, for the overstretched, with not pitching."""
+    page = opened(browser, addresses["sold"], width=WIDE, scheme="light")
+    assert page.locator(".back h3").first.inner_text() == "Stop pitching for now"
+    page.context.close()
+
+
+def test_an_empty_book_claims_nothing(client: FlaskClient, public_creator_id: str) -> None:
+    """Before anything is known there is no reliability, and nothing to bring back."""
+    text = client.get("/c/grace").text
+    assert "<dt>Reliability</dt><dd>\N{EN DASH}</dd>" in text
+    assert "What builds trust" in text
+    assert "Nothing is known yet." in text
+
+
 # In a browser
 
 
@@ -219,20 +279,23 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
         "red": whole["deep-red"],
         "lost": f"{root}/c/wen-by-the-sea",
         "front": f"{root}/",
+        "cleared": f"{root}/c/juno-plays",
+        "evaded": f"{root}/c/ines-fixes",
+        "sold": f"{root}/c/tobi-trails",
     }
     server.shutdown()
     ledger.database.dispose()
 
 
 def plant(database: Database) -> dict[str, str]:
-    """Three creators of the demonstration, and one far in the red. Returns their ids by handle."""
+    """The creators of the demonstration, and one far in the red. Returns their ids by handle."""
     founding = policy.builtin()
     schedule = policy.Schedule.of(founding)
     database.write(lambda session: rules.install(session, founding, effective_day=0, now_us=1))
     grave = demo.Moment(40, "breach", {"severity": 4, "category": "fraud"}, "grave")
     fallen = demo.Told(AccountOf("photo", "red", 900), (demo.Stretch(30, 0.2, 0.5),), (grave,))
     red = demo.Story("deep-red", "Rae Down", (), (fallen,))
-    stories = [demo.MARA, demo.WEN, demo.LIO, red]
+    stories = [demo.MARA, demo.WEN, demo.LIO, demo.JUNO, demo.INES, demo.TOBI, red]
     told = {"now_us": NOW_US, "pepper": b"p", "schedule": schedule}
     for story in stories:
         database.write(partial(demo.plant, story=story, **told))  # type: ignore[arg-type]

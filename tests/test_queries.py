@@ -15,6 +15,7 @@ from ledger.db import Database, Row
 from ledger.economy import DAY_US, PPM
 from ledger.errors import NotFound, Unavailable, UnknownCreator
 from ledger.events import CreatorRef
+from ledger.kinds import apology
 from ledger.queries import Balance, Balances
 from ledger.readers import Reader
 from tests.desk import DAY, METER, RULES, TRUST, Counter, noon, tell
@@ -274,7 +275,9 @@ def test_what_is_marked_is_what_a_chart_points_out(counter: Counter) -> None:
     """Pitches, breaches and what answered them are marked, engagement is not; hidden ones say so."""
     with counter.database.reading() as session:
         found = queries.marks(session, creator_id=counter.ids["u1"], meter=METER, from_day=DAY, to_day=DAY + END)
-        still_open = queries.open_breaches(session, creator_id=counter.ids["u1"], meter=METER)
+        still_open = queries.open_breaches(
+            session, creator_id=counter.ids["u1"], meter=METER, today=DAY + 26, schedule=RULES, policy=RULES.at(DAY)
+        )
     told = [(mark.kind, mark.day - DAY, mark.hidden) for mark in found]
     assert told == [
         ("pitch", 9, False),
@@ -283,7 +286,10 @@ def test_what_is_marked_is_what_a_chart_points_out(counter: Counter) -> None:
         ("breach", 15, False),
         ("apology", 18, False),
     ]
-    assert [(breach.undisclosed, breach.day - DAY) for breach in still_open] == [(True, 12)]
+    (hidden,) = still_open
+    assert (hidden.undisclosed, hidden.day - DAY) == (True, 12)
+    assert (hidden.prompt_share, hidden.share) == (600_000, apology.timeliness(14, RULES.at(DAY)) * 6 // 10)
+    assert 0 < hidden.most < hidden.left < hidden.amount
 
 
 # Statement
