@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+from click.testing import CliRunner
 
 from ledger import kinds, policy
 from ledger.cli import main as command_line
 from ledger.kinds.facts import Choice, Flag, Share, Whole, fields_of, show_ppm
+from ledger.settings import DEFAULT_FILE, PREFIX, Settings
 
 DOCS = Path(__file__).parent
 
@@ -64,19 +66,31 @@ def commands() -> str:
 
 
 def _help(path: list[str], command: click.Command) -> Iterator[str]:
-    context = click.Context(command, info_name=" ".join(path))
-    yield f"### {' '.join(path)}\n\n```text\n{command.get_help(context).rstrip()}\n```"
+    shown = CliRunner().invoke(command_line, [*path[1:], "--help"], prog_name=path[0])
+    yield f"### {' '.join(path)}\n\n```text\n{shown.stdout.rstrip()}\n```"
     if isinstance(command, click.Group):
+        context = click.Context(command)
         for name in command.list_commands(context):
             found = command.get_command(context, name)
             if found is not None and not found.hidden:
                 yield from _help([*path, name], found)
 
 
+def settings() -> str:
+    """Every setting with its environment name and default."""
+    lines = ["| environment | default | what |", "|---|---|---|"]
+    lines.append(f"| `{PREFIX}CONFIG` | `{DEFAULT_FILE}` | the TOML file of settings |")
+    for name, field in Settings.model_fields.items():
+        default = "none" if field.default is None else f"`{field.default}`" if str(field.default) else "made by `init`"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines)
+
+
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "parameters": ("economy.md", parameters),
     "kinds": ("api.md", event_kinds),
     "commands": ("operating.md", commands),
+    "settings": ("operating.md", settings),
 }
 
 
