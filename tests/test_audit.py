@@ -21,6 +21,7 @@ from ledger.audit import Finding, Report
 from ledger.checkpoints import Checkpoint
 from ledger.db import Database, Row, Session
 from ledger.economy import State
+from ledger.kinds import pitch
 from ledger.policy import Schedule
 from ledger.replay import EntryRow, EventRow
 from tests.conftest import ENGINES, Postgres
@@ -465,7 +466,7 @@ def test_factors_are_what_was_said_and_what_came_before(town: Town, kind: str) -
     missed = []
     for entry, name in [(entry, name) for (_, *names), entry in shapes.items() for name in names]:
         with tampering(town) as session:
-            forge(session, town, entry, lambda row, name=name: refactored(town, session, row, name))  # type: ignore[misc]
+            forge(session, town, entry, lambda row, name=name: refactored(town, session, row, **raised(row, name)))  # type: ignore[misc]
             finding = town.finding(session)
         if (finding.meter, finding.seq) != (METER, entry.seq) or not SAYS_WHY.search(finding.what):
             missed.append((entry.seq, name, str(finding)))
@@ -473,6 +474,18 @@ def test_factors_are_what_was_said_and_what_came_before(town: Town, kind: str) -
 
 
 SAYS_WHY = re.compile("its factor|but says otherwise")
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_only_an_audience_that_nobody_told_is_believed(town: Town, told: bool) -> None:
+    """Accounts grow, so that their audience at the time cannot be proved; one that an event tells is."""
+    with tampering(town) as session:
+        pitches = [row for row in entries_of(session, town) if row.kind == "pitch"]
+        entry = [row for row in pitches if ("followers" in event_of(session, row).facts) == told][-1]
+        audience = {"followers": 1_000, "size": pitch.size_factor(1_000, town.schedule.items[0][1])}
+        forge(session, town, entry, lambda row: refactored(town, session, row, **audience))
+        finding = town.finding(session)
+    assert (finding.seq == entry.seq and "its factor followers" in finding.what) == told
 
 
 def event_kind(session: Session, entry: EntryRow) -> str:
@@ -850,10 +863,14 @@ def put(session: Session, row: EntryRow) -> None:
     db.execute(session, f"UPDATE entry SET {sets} WHERE {OF_ENTRY}", (*row[3:], *row[:3]))
 
 
-def refactored(town: Town, session: Session, row: EntryRow, name: str) -> EntryRow:
-    """An entry with another factor, and the amounts and balances that this factor gives."""
-    factors = orjson.loads(row.factors)
-    factors[name] += 1 if name in ("late_days", "from_day", "to_day") else 100_000
+def raised(row: EntryRow, name: str) -> dict[str, int]:
+    """One factor of an entry, raised."""
+    return {name: orjson.loads(row.factors)[name] + (1 if name in ("late_days", "from_day", "to_day") else 100_000)}
+
+
+def refactored(town: Town, session: Session, row: EntryRow, **changes: int) -> EntryRow:
+    """An entry with other factors, and the amounts and balances that these give."""
+    factors = orjson.loads(row.factors) | changes
     row = row._replace(factors=orjson.dumps(factors, option=orjson.OPT_SORT_KEYS).decode())
     if row.kind == "settlement":
         return row
