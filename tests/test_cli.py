@@ -19,6 +19,7 @@ from ledger import cli, db, policy, rules
 from ledger.commands.terminal import Terminal
 from ledger.db import Database
 from ledger.economy import DAY_US
+from ledger.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 NOW_US = 1_795_448_000_000_000  # 2026-11-23, in the afternoon
@@ -92,6 +93,29 @@ def test_help_shows_an_example_and_the_exit_codes(shell: Shell, words: tuple[str
 
     assert re.search(rf"^  Example:  trust-ledger {' '.join(words)}.*\n\Z", told, re.MULTILINE)
     assert re.search(r"Exit codes: 0 .*1 .*2\s", told, re.DOTALL)
+
+
+@pytest.mark.parametrize("words", [(), *commands()], ids=" ".join)
+def test_the_documented_help_is_the_real_one(shell: Shell, words: tuple[str, ...]) -> None:
+    """What docs/operating.md shows of a command is what the command says."""
+    told = f"### {' '.join(('trust-ledger', *words))}\n\n```text\n{shell(*words, '-h').stdout.rstrip()}\n```"
+    told = told.replace("Usage: main", "Usage: trust-ledger")
+
+    assert told in (ROOT / "docs" / "operating.md").read_text()
+
+
+def test_every_setting_is_documented() -> None:
+    """Each environment name stands in the table of settings with what it is for."""
+    page = (ROOT / "docs" / "operating.md").read_text()
+    missing = [
+        name
+        for name, field in Settings.model_fields.items()
+        if not re.search(
+            rf"^\| `TRUST_LEDGER_{name.upper()}` \| .+ \| {re.escape(str(field.description))} \|$", page, re.MULTILINE
+        )
+    ]
+
+    assert missing == []
 
 
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
