@@ -160,11 +160,11 @@ def test_the_log_holds_no_secret_and_no_name(
 ) -> None:
     """A line a request: route, status, key id; neither key, nor creator, nor engager."""
     partner.post("/v1/events", json=event())
-    partner.get("/v1/creators/youtube:ada?x=ada")
+    partner.get("/v1/creators/youtube:ada/balance?x=ada")
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
     assert [(line["route"], line["status"]) for line in lines[-2:]] == [
         ("/v1/events", 201),
-        ("/v1/creators/<string:creator>", 422),
+        ("/v1/creators/<creator>/balance", 422),
     ]
     assert lines[-1]["key_id"] == partner.key_id
     assert not {"ada", "fan-1", partner.secret} & set(json.dumps(lines).replace('"', " ").split())
