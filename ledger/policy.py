@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation, Overflow
 from importlib import resources
 from typing import NamedTuple
@@ -247,6 +247,11 @@ class Schedule:
     """Policies in the order they take effect: (first day, policy). Days before the first use the first."""
 
     items: tuple[tuple[int, Policy], ...]
+    versions: tuple[tuple[int, str], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Remember what tells schedules apart: what takes effect when; a policy is its version."""
+        object.__setattr__(self, "versions", tuple((day, policy.version) for day, policy in self.items))
 
     @classmethod
     def of(cls, policy: Policy) -> Schedule:
@@ -254,15 +259,12 @@ class Schedule:
         return cls(((0, policy),))
 
     def __eq__(self, other: object) -> bool:
-        """Schedules are told apart by what takes effect when; a policy is its version."""
-        return isinstance(other, Schedule) and self._versions() == other._versions()
+        """Schedules with the same versions from the same days are one."""
+        return self is other or (isinstance(other, Schedule) and self.versions == other.versions)
 
     def __hash__(self) -> int:
         """As `__eq__`."""
-        return hash(self._versions())
-
-    def _versions(self) -> tuple[tuple[int, str], ...]:
-        return tuple((day, policy.version) for day, policy in self.items)
+        return hash(self.versions)
 
     def at(self, day: int, policy_version: str = "") -> Policy:
         """The policy in force on a day; never one older than `policy_version`."""
