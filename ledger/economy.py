@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MICROS = 1_000_000
 PPM = 1_000_000
 DAY_US = 86_400_000_000
+NOTHING = (0,) * 8
 
 
 class State(NamedTuple):
@@ -102,8 +103,10 @@ def accrue(state: State, to_day: int, schedule: Schedule, *, policy_version: str
     """
     if to_day <= state.day:
         return state
-    if not any(state[:8]):
+    if state[:8] == NOTHING:
         return state._replace(day=to_day)
+    if len(schedule.items) == 1:
+        return _step_days(state, to_day, schedule.items[0][1].rates)
     for until, rates in schedule.stretches(state.day, to_day, policy_version):
         state = _step_days(state, until, rates)
     return state
