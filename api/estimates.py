@@ -7,7 +7,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from api import auth, fields, state, visibility
+from api import auth, fields, notation, state, visibility
 from api.balances import LabelOut
 from api.blueprint import Blueprint
 from api.problems import InvalidRequest
@@ -20,6 +20,7 @@ from ledger.kinds.pitch import MOST_FOLLOWERS
 from ledger.proposals import DISCLOSURES, Proposal
 
 blp = Blueprint("estimates", __name__, description="What a pitch would do, before anyone agrees to it.")
+COUNTS = ("followers", "late_days")
 SHARE = facts.Share("a share")
 WRITTEN = r"(0(\.[0-9]{1,6})?|1(\.0{1,6})?)"
 NOT_FOUND = {404: "NOT_FOUND"}
@@ -130,6 +131,13 @@ class PredictionOut(ma.Schema):
     )
 
 
+class Factors(ma.fields.Dict):
+    """The factors of a drain as texts."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, str]:
+        return {name: str(factor) if name in COUNTS else notation.trust(factor) for name, factor in value.items()}
+
+
 class EstimateOut(ma.Schema):
     """An estimate. `drain` and `credit` are the formula's; `risk` the chance of each label two weeks on."""
 
@@ -140,10 +148,10 @@ class EstimateOut(ma.Schema):
     label = ma.fields.Nested(LabelOut(), **fields.told("the label before the pitch"))
     drain = fields.Trust(**fields.told("what the formula would take"))
     credit = fields.Trust(**fields.told("what would be given back at once for disclosing it"))
-    factors = ma.fields.Dict(
+    factors = Factors(
         keys=ma.fields.String(),
-        values=fields.Trust(),
-        **fields.told("what makes the drain, by name, as decimal strings"),
+        values=ma.fields.String(),
+        **fields.told("what makes the drain, by name: amounts and shares as decimal strings, counts whole"),
     )
     prediction = ma.fields.Nested(PredictionOut(), **fields.told("what p10, p50 and p90 rest on"), attribute="scatter")
     p10 = ma.fields.Nested(QuantileOut(), **fields.told("the mildest of ten ways"))

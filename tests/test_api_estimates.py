@@ -63,6 +63,12 @@ def test_a_brand_sees_what_its_pitch_would_do(brand: Holder, grace: str) -> None
     assert told["day"] == "2026-11-23"
 
 
+def test_a_count_among_the_factors_is_a_whole_number(brand: Holder, grace: str) -> None:
+    """An audience of 84,000 is told as that; shares and amounts keep their six places."""
+    factors = brand.post("/v1/estimates", json=asked(followers=84_000)).json["factors"]
+    assert (factors["followers"], factors["late_days"], factors["base"]) == ("84000", "0", "0.050000")
+
+
 def test_the_estimate_is_what_the_books_then_write(partner: Holder, brand: Holder, grace: str) -> None:
     """The pitch that was estimated leaves the standing that was foretold, to the last micro."""
     told = brand.post("/v1/estimates", json=asked()).json
