@@ -50,11 +50,6 @@ class State(NamedTuple):
         """What a fall can reach: standing and what is mending, so that no pool shelters trust; never below 0."""
         return max(self.standing + self.mending, 0)
 
-    @property
-    def pools(self) -> Pools:
-        """The four pools alone."""
-        return Pools(self.fresh, self.bedrock, self.mending_pitch, self.mending_breach)
-
 
 class Pools(NamedTuple):
     """Signed changes of the four pools in micro-trust; with `world` they sum to zero."""
