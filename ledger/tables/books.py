@@ -1,42 +1,11 @@
-"""What is stored. Storage only: CHECKs guard the rows, nothing here validates or decides.
-
-Times are BIGINT microseconds since 1970 (UTC), days whole UTC days since 1970, amounts micro-trust, counts ppm.
-Each table declares its placement for a distributed engine: `ledger` tables by creator_id, `lookup` tables by
-their own key, `reference` tables on every node.
-"""
+"""The books and what they remember, the rules, the keys, and what jobs have done."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Index,
-    LargeBinary,
-    MetaData,
-    String,
-    Text,
-    UniqueConstraint,
-    Uuid,
-    text,
-)
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-SQLModel.metadata = METADATA = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-ID: Any = Uuid(as_uuid=False).with_variant(String(36), "sqlite")
-LEDGER = {"info": {"placement": "ledger"}}
-LOOKUP = {"info": {"placement": "lookup"}}
-REFERENCE = {"info": {"placement": "reference"}}
+from ledger.tables.base import ID, LEDGER, LOOKUP, REFERENCE
 
 
 class Creator(SQLModel, table=True):

@@ -1,0 +1,64 @@
+"""What is stored. Storage only: CHECKs guard the rows, nothing here validates or decides.
+
+Times are BIGINT microseconds since 1970 (UTC), days whole UTC days since 1970, amounts micro-trust, counts ppm.
+Each table declares its placement for a distributed engine: `ledger` tables by creator_id, `lookup` tables by
+their own key, `reference` tables on every node.
+"""
+
+from ledger.tables.base import METADATA
+from ledger.tables.books import (
+    Account,
+    ApiKey,
+    Book,
+    Breach,
+    Creator,
+    Entry,
+    Event,
+    Handle,
+    ImportRun,
+    JobRun,
+    PolicyText,
+    Profile,
+    Tally,
+    Tie,
+)
+from ledger.tables.economy import (
+    Allegation,
+    Attestation,
+    Dispute,
+    Figure,
+    Outcome,
+    Pitch,
+    Quote,
+    Reading,
+    Relationship,
+    Standing,
+)
+
+__all__ = [
+    "METADATA",
+    "Account",
+    "Allegation",
+    "ApiKey",
+    "Attestation",
+    "Book",
+    "Breach",
+    "Creator",
+    "Dispute",
+    "Entry",
+    "Event",
+    "Figure",
+    "Handle",
+    "ImportRun",
+    "JobRun",
+    "Outcome",
+    "Pitch",
+    "PolicyText",
+    "Profile",
+    "Quote",
+    "Reading",
+    "Relationship",
+    "Standing",
+    "Tally",
+    "Tie",
+]
