@@ -17,8 +17,10 @@ from api import (
     pages,
     policy,
     problems,
+    readings,
     shell,
     state,
+    sticks,
 )
 from api.blueprint import Api
 from ledger.db import Database
@@ -31,6 +33,8 @@ RESOURCES = (
     balances.blp,
     history.blp,
     entries.blp,
+    sticks.blp,
+    readings.blp,
     estimates.blp,
     policy.blp,
     health.blp,

@@ -164,6 +164,24 @@ TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
     ("GET", "/v1/creators/youtube:ada/history"): (BOOK, None),
     ("GET", "/v1/creators/youtube:ada/entries"): (STATEMENT, None),
     ("GET", "/v1/creators/youtube:ada/entries/network:youtube/1"): (STATEMENT, None),
+    ("GET", "/v1/creators/youtube:ada/sticks"): (BOOK, None),
+    ("GET", "/v1/creators/youtube:ada/kred"): (BOOK, None),
+    ("GET", "/v1/creators/youtube:ada/readings"): (BOOK, None),
+    ("PUT", "/v1/creators/youtube:ada/readings"): (
+        BOOK | {"brand": 403},
+        {
+            "readings": [
+                {
+                    "stick": "moz-da",
+                    "value": "64.2",
+                    "low": "1",
+                    "high": "100",
+                    "read_at": "2026-11-20T09:00:00Z",
+                    "source": "its own page",
+                }
+            ]
+        },
+    ),
     ("POST", "/v1/estimates"): (
         BOOK,
         {"creator": "youtube:ada", "brand": "nike", "disclosure": "clear", "fit": "0.7"},

@@ -1,0 +1,124 @@
+"""Measuring: what the sticks are held against, read from a creator's network books in a few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from ledger import db, histories, kinds, sticks
+from ledger.db import Reading, Row
+from ledger.economy import DAY_US
+from ledger.policy import Schedule
+from ledger.sticks import Klout, Kred
+
+MONTH, YEAR = 30, 365
+ACTS = ("engagement", "post", "transparency", "pitch", "breach", "apology", "evasion", "cleared", "reversal")
+BY_LEDGER = ("cleared", "reversal")
+AUDIENCE = {
+    "like": "A like",
+    "follow": "A new follower",
+    "share": "A share",
+    "reply": "A reply",
+    "rating": "A rating",
+}
+_GENEROUS_SQL = (
+    "SELECT COUNT(*) FROM entry e JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
+    " WHERE e.creator_id = ? AND e.meter IN ({}) AND (e.kind = 'apology' OR e.kind = 'transparency'"
+    " AND v.facts NOT LIKE '%\"vague\"%' OR e.kind = 'engagement' AND v.facts LIKE '%\"act\":\"answer\"%')"
+)
+_ACTS_SQL = (
+    "SELECT e.meter, e.seq, e.kind, e.recorded_at_us, e.fresh + e.bedrock, v.facts FROM entry e"
+    " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
+    f" WHERE e.creator_id = ? AND e.meter = ? AND e.kind IN ({', '.join('?' for _ in ACTS)})"
+    " ORDER BY e.recorded_at_us DESC LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something the creator, the audience or the ledger did: on which day, and what standing did, in micro-trust."""
+
+    meter: str
+    day: int
+    by: str
+    what: str
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Both sticks on one day, and the standing over all networks (day, micro-trust) that they were held against."""
+
+    day: int
+    klout: Klout
+    kred: Kred
+    course: tuple[tuple[int, int], ...]
+
+
+def measure(
+    session: Reading,
+    *,
+    creator_id: str,
+    meters: Sequence[str],
+    now_us: int,
+    schedule: Schedule,
+    days: int = MONTH + 1,
+) -> Measured:
+    """Hold the sticks against these network books together, as they stand now and stood at the end of earlier days.
+
+    `course` goes back `days` days, at least the 31 that the changes need.
+    """
+    course = _course(session, creator_id, meters, max(days, MONTH + 1), now_us, schedule)
+    then = dict(course)
+    today = course[-1][0]
+    return Measured(
+        today,
+        sticks.klout(now=then[today], day_ago=then[today - 1], week_ago=then[today - 7], month_ago=then[today - MONTH]),
+        sticks.kred(standing=then[today], generous=_generous(session, creator_id, meters)),
+        course,
+    )
+
+
+def _course(
+    session: Reading, creator_id: str, meters: Sequence[str], days: int, now_us: int, schedule: Schedule
+) -> tuple[tuple[int, int], ...]:
+    """Standing over all these books at the end of each day, today's as it is now."""
+    today = now_us // DAY_US
+    held = dict.fromkeys(range(today - days + 1, today + 1), 0)
+    for meter in meters:
+        points = histories.history(
+            session,
+            creator_id=creator_id,
+            meter=meter,
+            from_day=today - days + 1,
+            to_day=today,
+            interval="day",
+            schedule=schedule,
+            now_us=now_us,
+        )
+        for point in points:
+            held[point.day] += point.standing
+    return tuple(held.items())
+
+
+def _generous(session: Reading, creator_id: str, meters: Sequence[str]) -> int:
+    """Answers to fans, corrections, clear disclosures and apologies ever, over these books."""
+    sql = _GENEROUS_SQL.format(", ".join("?" for _ in meters))
+    return int(db.fetch(session, sql, (creator_id, *meters))[0][0] or 0)
+
+
+def acts(session: Reading, *, creator_id: str, meters: Sequence[str], limit: int) -> list[Act]:
+    """What was done lately in these books, newest first, without names, times of day or references."""
+    found = [row for meter in meters for row in db.fetch(session, _ACTS_SQL, (creator_id, meter, *ACTS, limit))]
+    found.sort(key=lambda row: (row[3], row[0], row[1]), reverse=True)
+    return [_act(row) for row in found[:limit]]
+
+
+def _act(row: Row) -> Act:
+    meter, _, kind, recorded_at_us, points, facts = row
+    act = orjson.loads(facts).get("act", "") if kind == "engagement" else ""
+    by = "ledger" if kind in BY_LEDGER else "audience" if act in AUDIENCE else "creator"
+    what = AUDIENCE.get(act, "An answer to a fan" if act else kinds.title(kind))
+    return Act(meter, recorded_at_us // DAY_US, by, what, points)
