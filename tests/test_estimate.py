@@ -16,7 +16,7 @@ from ledger.kinds.base import Context
 from ledger.labels import DayCount
 from ledger.policy import Schedule
 from ledger.proposals import DISCLOSURES, Proposal, Subject, cost, factors, improvements, pitched, rested
-from ledger.scatter import Pooled, noise_variance, scatter
+from ledger.scatter import DECILE, History, Pooled, Shape, noise_variance, predicted, scatter
 
 FOUNDING = policy.builtin()
 RULES = Schedule.of(FOUNDING)
@@ -136,18 +136,56 @@ def test_without_history_the_spread_is_the_prior() -> None:
     assert told.p10.drain / told.drain == pytest.approx(exp(-1.2815516 * 0.6), rel=1e-5)
 
 
+@given(st.integers(0, 200), st.floats(-2, 2))
+def test_predictive_variance(measured: int, mean: float) -> None:
+    """1 / (1 / .11 + m / .25) + .25 after m pitches as scattered as assumed, centred on the posterior mean."""
+    squares = 0.25 * max(measured - 1, 0)
+    told = predicted(History(measured, mean, squares), policy=FOUNDING)
+    assert told.variance == pytest.approx(1 / (1 / 0.11 + measured / 0.25) + 0.25)
+    assert told.bias == pytest.approx(measured * mean / 0.25 / (1 / 0.11 + measured / 0.25))
+
+
 @given(histories)
-def test_predictive_variance(measured: list[float]) -> None:
-    """1 / (1 / .11 + m / .25) + .25 after m pitches, centred on the posterior mean of the bias."""
-    told, m = scatter(measured, policy=FOUNDING), len(measured)
-    assert told.variance == pytest.approx(1 / (1 / 0.11 + m / 0.25) + 0.25)
-    assert told.bias == pytest.approx(sum(measured) / 0.25 / (1 / 0.11 + m / 0.25))
+def test_a_history_is_its_mean_and_its_squares(measured: list[float]) -> None:
+    """One outcome after another comes to what all of them at once do."""
+    told, mean = History.of(measured), sum(measured) / max(len(measured), 1)
+    assert told.measured == len(measured)
+    assert told.mean == pytest.approx(mean, abs=1e-9)
+    assert told.squares == pytest.approx(sum((one - mean) ** 2 for one in measured), abs=1e-9)
 
 
-@given(st.lists(st.floats(-2, 2), min_size=1, max_size=20))
-def test_history_narrows_the_spread(measured: list[float]) -> None:
-    """It is widest where nothing was measured, and narrower with every pitch that was."""
-    assert scatter(measured, policy=FOUNDING).variance < scatter(measured[1:], policy=FOUNDING).variance
+@given(st.floats(-2, 2), st.integers(1, 40))
+def test_history_that_agrees_narrows_the_spread(bias: float, many: int) -> None:
+    """It is widest where nothing was measured, and narrower with every pitch that was taken like the others."""
+    assert scatter([bias] * many, policy=FOUNDING).variance < scatter([bias] * (many - 1), policy=FOUNDING).variance
+
+
+def test_a_creator_who_is_hard_to_foretell_is_told_so() -> None:
+    """Forty outcomes twice as scattered as everybody's make the spread wider than it is for others, not narrower."""
+    wild = [1.0 * (-1) ** n for n in range(40)]
+    assert scatter(wild, policy=FOUNDING).variance > scatter([], policy=FOUNDING).variance
+
+
+def test_one_outcome_does_not_teach_everything() -> None:
+    """A pitch that cost a thousand times the formula teaches no more than one that cost twenty times."""
+    assert scatter([log(1_000)], policy=FOUNDING) == scatter([log(20)], policy=FOUNDING)
+
+
+def test_the_shape_is_what_outcomes_taught() -> None:
+    """Where half of all outcomes of newcomers lay lower than the normal has it, so does the middle of the estimate."""
+    taught = Pooled(shapes=(Shape(100_000, -0.8, -0.3, 1.5),))
+    newcomer, known = scatter([], policy=FOUNDING, pooled=taught), scatter([0.0], policy=FOUNDING, pooled=taught)
+    deviations = [newcomer.deviations(newcomer.logarithm(share)) for share in (0.1, 0.5, 0.9)]
+    assert deviations == pytest.approx([-0.8, -0.3, 1.5], abs=0.001)
+    assert (known.low, known.mid, known.high) == (-DECILE, 0.0, DECILE)
+
+
+@given(st.floats(-3, 0), st.floats(0.01, 3), st.floats(0.01, 3), st.integers(0, 1000))
+def test_quantiles_never_cross(mid: float, below: float, above: float, outcomes: int) -> None:
+    """Whatever shape was measured, a larger share of outcomes stays under a larger ratio."""
+    told = scatter([], policy=FOUNDING, pooled=Pooled(shapes=(Shape(outcomes, mid - below, mid, mid + above),)))
+    quantiles = [told.logarithm(share / 100) for share in range(1, 100)]
+    assert quantiles == sorted(quantiles)
 
 
 def test_a_creator_whose_audience_minds_less_is_told_so() -> None:
