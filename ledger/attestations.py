@@ -1,0 +1,73 @@
+"""Attestations: accounts that a network's partner knows to be somebody's own. Standing starts from them.
+
+Only keyed hashes are kept, so that nobody can list whom a partner vouched for; how many there are is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ledger import db, events, tables
+from ledger.db import Reading, Session
+
+ATTESTATION = tables.Attestation.__table__  # type: ignore[attr-defined]
+MOST = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many accounts of a network a call changed, and how many are attested now."""
+
+    network: str
+    changed: int
+    attested: int
+
+
+def attest(
+    session: Session, *, network: str, accounts: Sequence[str], attested_by: str, pepper: bytes, now_us: int
+) -> Count:
+    """Attest accounts by the network's own ids. Those attested before stay as they are."""
+    wanted = _sealed(accounts, pepper)
+    known = {engager for (engager,) in _known(session, network, wanted)}
+    rows = [(network, engager, attested_by, now_us) for engager in wanted if engager not in known]
+    db.insert(session, ATTESTATION, rows)
+    return Count(network, len(rows), count(session, network=network))
+
+
+def withdraw(session: Session, *, network: str, accounts: Sequence[str], pepper: bytes) -> Count:
+    """Withdraw attestations, whoever made them. Those that are not there are passed over."""
+    gone = db.fetch_keyed(
+        session,
+        "DELETE FROM attestation WHERE (network, engager) IN (SELECT c0, c1 FROM {keys}) RETURNING engager",
+        ("text", "text"),
+        [(network, engager) for engager in _sealed(accounts, pepper)],
+    )
+    return Count(network, len(gone), count(session, network=network))
+
+
+def count(session: Reading, *, network: str) -> int:
+    """How many accounts of a network are attested."""
+    rows = db.fetch(session, "SELECT COUNT(*) FROM attestation WHERE network = ?", (network,))
+    return int(rows[0][0])
+
+
+def networks(session: Reading) -> list[str]:
+    """The networks in which anyone is attested."""
+    rows = db.fetch(session, "SELECT DISTINCT network FROM attestation ORDER BY network")
+    return [network for (network,) in rows]
+
+
+def engagers(session: Reading, *, network: str) -> list[str]:
+    """The attested accounts of a network as keyed hashes."""
+    rows = db.fetch(session, "SELECT engager FROM attestation WHERE network = ? ORDER BY engager", (network,))
+    return [engager for (engager,) in rows]
+
+
+def _sealed(accounts: Sequence[str], pepper: bytes) -> list[str]:
+    return sorted({events.seal(pepper, account) for account in accounts})
+
+
+def _known(session: Session, network: str, wanted: Sequence[str]) -> list[db.Row]:
+    sql = "SELECT a.engager FROM {keys} CROSS JOIN attestation a WHERE a.network = k.c0 AND a.engager = k.c1"
+    return db.fetch_keyed(session, sql, ("text", "text"), [(network, engager) for engager in wanted])
