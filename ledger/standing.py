@@ -156,9 +156,11 @@ def _load(night: Night, network: str, kept: Kept) -> tuple[dict[str, str], list[
 
 
 def _rows(network: str, standings: Standings, same: Mapping[str, str], day: int) -> Iterator[Row]:
-    """A row for every account with standing; all accounts of a creator have the creator's."""
-    creators = set(same.values())
-    engagers = [(name, name) for name in standings.scores if name not in creators]
+    """A row for every account with standing; all accounts of a creator have the creator's.
+
+    A creator's own name is an id with hyphens, an engager's a keyed hash without.
+    """
+    engagers = [(name, name) for name in standings.scores if "-" not in name]
     for engager, name in sorted([*engagers, *same.items()]):
         if relative := min(standings.relative(name), MOST):
             yield network, engager, relative, day
