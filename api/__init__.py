@@ -7,6 +7,7 @@ from flask import Flask
 from api import (
     balances,
     creators,
+    disputes,
     document,
     encoding,
     entries,
@@ -35,6 +36,7 @@ RESOURCES = (
     entries.blp,
     sticks.blp,
     readings.blp,
+    disputes.blp,
     estimates.blp,
     policy.blp,
     health.blp,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import marshmallow as ma
@@ -10,7 +11,9 @@ from flask import Response
 from api import auth, conditional, cursors, fields, notation, state, visibility
 from api.blueprint import Blueprint
 from api.conditional import documented
-from ledger import kinds, queries
+from api.disputes import concerns
+from ledger import disputes, kinds, queries
+from ledger.disputes import Dispute
 from ledger.readers import Reader
 from ledger.statements import SETTLEMENT, Recomputed, StatementLine
 
@@ -32,6 +35,15 @@ class EntriesIn(ma.Schema):
     kind = ma.fields.String(validate=ma.validate.OneOf(LINE_KINDS, error=KINDS_OF_LINES))
     after = fields.SafeString(longest=1_000, metadata={"description": "`next` of the page before"})
     limit = ma.fields.Integer(load_default=PAGE, validate=ma.validate.Range(1, LARGEST_PAGE))
+
+
+class ContestedOut(ma.Schema):
+    """A contested line: shown to the creator, to operators and to whoever told of the event."""
+
+    dispute = ma.fields.String(**fields.told("the dispute's id"))
+    status = ma.fields.String(**fields.told("where it stands"), validate=ma.validate.OneOf(disputes.STATUSES))
+    reason = ma.fields.String(**fields.told("why the creator contests the line"))
+    resolution = ma.fields.String(**fields.told("why it was resolved so; null where nothing was said"), allow_none=True)
 
 
 class EntryOut(ma.Schema):
@@ -64,6 +76,11 @@ class EntryOut(ma.Schema):
     external_ref = ma.fields.String(**fields.told("that partner's reference; null for a settlement"), allow_none=True)
     occurred_at = fields.Instant(**fields.told("when it happened"))
     recorded_at = fields.Instant(**fields.told("when the book wrote it down: what `as_of` goes by"))
+    dispute = ma.fields.Nested(
+        ContestedOut(),
+        **fields.told("that the creator contests it, for whom that concerns; null where it is not contested"),
+        allow_none=True,
+    )
     prev_hash = ma.fields.String(**fields.told("hash of the line before, hexadecimal"))
     hash = ma.fields.String(**fields.told("hash of this line, hexadecimal"))
 
@@ -132,10 +149,11 @@ def page(
         schedule=ledger.schedule(),
     )
     shown = lines[:limit]
+    contested = disputed(reader, book, shown)
     return {
         "creator_id": book.creator_id,
         "meter": book.meter,
-        "entries": [show(one) for one in shown],
+        "entries": [show(one, contested.get(one.seq)) for one in shown],
         "next": cursors.make(ledger.settings, place=shown[-1].seq, **question) if len(lines) > limit else None,
     }
 
@@ -150,10 +168,25 @@ def line(reader: Reader, creator: str, meter: str, seq: int) -> dict[str, Any]:
         seq=min(seq, MOST_SEQ),
         schedule=state.ledger().schedule(),
     )
-    return show(told) | {"recomputed": show_again(again)}
+    return show(told, disputed(reader, book, [told]).get(told.seq)) | {"recomputed": show_again(again)}
 
 
-def show(told: StatementLine) -> dict[str, Any]:
+def disputed(reader: Reader, book: visibility.Book, lines: Sequence[StatementLine]) -> dict[int, Dispute]:
+    """The newest dispute of each of these lines, newest line first, as far as this request's key may know of it."""
+    if not lines:
+        return {}
+    span = {"first": lines[-1].seq, "last": lines[0].seq}
+    found = disputes.of_lines(reader, creator_id=book.creator_id, meter=book.meter, **span)
+    return {seq: one for seq, one in found.items() if concerns(auth.current(), one)}
+
+
+def show_dispute(dispute: Dispute) -> dict[str, Any]:
+    """A dispute as a line carries it."""
+    told = {"dispute": dispute.name, "status": dispute.status}
+    return told | {"reason": dispute.reason, "resolution": dispute.resolution}
+
+
+def show(told: StatementLine, dispute: Dispute | None) -> dict[str, Any]:
     """A line as JSON carries it."""
     return {
         "meter": told.meter,
@@ -174,6 +207,7 @@ def show(told: StatementLine) -> dict[str, Any]:
         "external_ref": told.external_ref,
         "occurred_at": instant(told.occurred_at_us),
         "recorded_at": instant(told.recorded_at_us),
+        "dispute": show_dispute(dispute) if dispute else None,
         "prev_hash": told.prev_hash.hex(),
         "hash": told.hash.hex(),
     }

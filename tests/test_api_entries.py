@@ -79,8 +79,11 @@ def test_a_line_that_is_not_there(partner: Holder, told: str, place: str) -> Non
     assert partner.get(f"{ADA}/{place}").status_code == 404
 
 
-def test_a_statement_is_what_the_document_says(partner: Holder, told: str) -> None:
+def test_a_statement_is_what_the_document_says(partner: Holder, creator: Holder, told: str) -> None:
     """Every field that is sent is documented, and the other way round; factors differ by kind."""
+    for seq in (5, 6):
+        contested = {"meter": "network:youtube", "seq": seq, "reason": "it was not so"}
+        assert creator.post("/v1/disputes", json=contested).status_code == 201
     page, line = partner.get(ADA).json, partner.get(f"{ADA}/network:youtube/5").json
     for entry in (page["entries"][0], line):
         entry["factors"] = None

@@ -116,6 +116,7 @@ BOOK = {
 }
 STATEMENT = BOOK | {"brand": 403}
 ANY = OPEN | {"nobody": 401}
+NO_DISPUTE = "dispute_" + "0" * 64  # tests/test_api_disputes.py has those that are there
 TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
     ("POST", "/v1/creators"): (
         {
@@ -182,6 +183,36 @@ TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
             ]
         },
     ),
+    ("POST", "/v1/disputes"): (
+        {
+            "nobody": 401,
+            "partner": 403,
+            "other_partner": 403,
+            "brand": 403,
+            "creator": 201,
+            "stranger": 404,
+            "operator": 403,
+        },
+        {"meter": "network:youtube", "seq": 1, "reason": "it was not so"},
+    ),
+    ("GET", "/v1/disputes"): (ANY | {"brand": 403}, None),
+    ("GET", f"/v1/disputes/{NO_DISPUTE}"): (dict.fromkeys(OPEN, 404) | {"nobody": 401, "brand": 403}, None),
+    ("POST", f"/v1/disputes/{NO_DISPUTE}/resolve"): (
+        dict.fromkeys(OPEN, 404) | {"nobody": 401, "brand": 403, "creator": 403, "stranger": 403},
+        {"verdict": "upheld"},
+    ),
+    ("POST", "/v1/reversals"): (
+        {
+            "nobody": 401,
+            "partner": 201,
+            "other_partner": 404,
+            "brand": 403,
+            "creator": 403,
+            "stranger": 403,
+            "operator": 422,
+        },
+        {"creator": "youtube:ada", "event": "e-1", "external_ref": "undo"},
+    ),
     ("POST", "/v1/estimates"): (
         BOOK,
         {"creator": "youtube:ada", "brand": "nike", "disclosure": "clear", "fit": "0.7"},
@@ -219,7 +250,7 @@ def test_the_table_of_rights_is_whole(app: Flask) -> None:
     import orjson
 
     document = orjson.loads(app.extensions["trust_ledger.document"])
-    named = {"creator": "youtube:ada", "meter": "network:youtube", "seq": "1"}
+    named = {"creator": "youtube:ada", "meter": "network:youtube", "seq": "1", "dispute": NO_DISPUTE}
     documented = {
         (method.upper(), path.format_map(named))
         for path, operations in document["paths"].items()
