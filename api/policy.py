@@ -11,9 +11,10 @@ from api import auth, conditional, fields, notation, state
 from api.blueprint import Blueprint
 from api.conditional import documented
 from ledger import kinds
+from ledger import policy as policies
 from ledger.economy import DAY_US
 from ledger.errors import NotFound
-from ledger.policy import Policy
+from ledger.policy import Change, Policy
 
 blp = Blueprint("policy", __name__, description="The rules, and where each number comes from.")
 WHAT = {parameter.key: parameter.what for parameter in kinds.PARAMETERS}
@@ -29,13 +30,24 @@ class ParameterOut(ma.Schema):
     source = ma.fields.String(required=True)
 
 
+class ChangeOut(ma.Schema):
+    """A parameter of which a policy says otherwise than the one before it; null where one of them has none."""
+
+    key = ma.fields.String(required=True)
+    old = ma.fields.String(required=True, allow_none=True)
+    new = ma.fields.String(required=True, allow_none=True)
+    unit = ma.fields.String(required=True)
+    source = ma.fields.String(required=True)
+
+
 class PolicyOut(ma.Schema):
-    """A policy, whole; `version` is the hash of its content."""
+    """A policy, whole; `version` is the hash of its content, `changes` what differs from the one before it."""
 
     version = ma.fields.String(required=True)
     name = ma.fields.String(required=True)
     effective = fields.Day(required=True)
     status = ma.fields.String(required=True, validate=ma.validate.OneOf(["past", "in_force", "announced"]))
+    changes = ma.fields.List(ma.fields.Nested(ChangeOut()), required=True)
     parameters = ma.fields.List(ma.fields.Nested(ParameterOut()), required=True)
 
 
@@ -72,10 +84,27 @@ def show_all() -> list[dict[str, Any]]:
     """Every policy as JSON carries it, in the order they take effect."""
     ledger = state.ledger()
     schedule = ledger.schedule()
-    in_force = schedule.at(ledger.clock() // DAY_US)
-    place = next(place for place, (_, policy) in enumerate(schedule.items) if policy is in_force)
-    status = ["past"] * place + ["in_force"] + ["announced"] * (len(schedule.items) - place - 1)
-    return [show(policy, from_day, told) for (from_day, policy), told in zip(schedule.items, status, strict=True)]
+    states = schedule.states(ledger.clock() // DAY_US)
+    return [
+        show(policy, from_day, told) | {"changes": _changes(schedule.before(policy.version), policy)}
+        for (from_day, policy), told in zip(schedule.items, states, strict=True)
+    ]
+
+
+def _changes(former: Policy | None, policy: Policy) -> list[dict[str, Any]]:
+    return [_change(one) for one in policies.changes(former, policy)] if former else []
+
+
+def _change(one: Change) -> dict[str, Any]:
+    old, new = one.old, one.new
+    stated = new or old
+    return {
+        "key": one.key,
+        "old": old.value if old else None,
+        "new": new.value if new else None,
+        "unit": stated.unit if stated else "",
+        "source": stated.source if stated else "",
+    }
 
 
 def show(policy: Policy, from_day: int, status: str) -> dict[str, Any]:

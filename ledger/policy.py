@@ -71,6 +71,15 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A parameter of which two policies say different things; None where one of them has no such parameter."""
+
+    key: str
+    old: Stated | None
+    new: Stated | None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One immutable set of rules. `policy["pitch.base"]` is the scaled integer of that parameter."""
 
@@ -224,6 +233,17 @@ def problems(policy: Policy, parameters: Sequence[Parameter], limits: Sequence[L
     return found
 
 
+def changes(old: Policy, new: Policy) -> list[Change]:
+    """What a policy says otherwise than another, by parameter."""
+    keys = sorted({*old.stated, *new.stated})
+    found = (Change(key, old.stated.get(key), new.stated.get(key)) for key in keys)
+    return [one for one in found if _number(one.old) != _number(one.new)]
+
+
+def _number(stated: Stated | None) -> tuple[int, str] | None:
+    return (stated.scaled, stated.unit) if stated else None
+
+
 def missing(policy: Policy, parameters: Sequence[Parameter]) -> list[str]:
     """The parameters that a policy does not give: one sentence each."""
     return [f"{item.key} is missing: {item.what}" for item in parameters if item.key not in policy.stated]
@@ -276,6 +296,18 @@ class Schedule:
             if policy.version == policy_version:
                 return policy
         raise KeyError(policy_version)
+
+    def before(self, policy_version: str) -> Policy | None:
+        """The policy that the one of that version follows; None for the first. Raises KeyError."""
+        place = next((n for n, (_, policy) in enumerate(self.items) if policy.version == policy_version), None)
+        if place is None:
+            raise KeyError(policy_version)
+        return self.items[place - 1][1] if place else None
+
+    def states(self, today: int) -> list[str]:
+        """Of each policy in order: past, in_force or announced."""
+        place = self._index(today, "")
+        return ["past"] * place + ["in_force"] + ["announced"] * (len(self.items) - place - 1)
 
     def _index(self, day: int, policy_version: str) -> int:
         index = 0

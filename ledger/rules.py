@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from ledger import db, kinds, policy, tables
+from datetime import date
+
+from ledger import db, kinds, policy, soundness, tables
 from ledger.db import Reading, Session
 from ledger.economy import DAY_US
 from ledger.errors import Conflict, InvalidPolicy
+from ledger.labels import EPOCH
 from ledger.policy import Policy, Schedule
 
 POLICY = tables.PolicyText.__table__  # type: ignore[attr-defined]
 NOTICE_DAYS = 7
+JOB = "announce"
 
 
 def schedule(session: Reading) -> Schedule:
@@ -35,18 +39,47 @@ def ensure_complete(found: Schedule, *, today: int) -> None:
 def install(session: Session, new: Policy, *, effective_day: int, now_us: int) -> bool:
     """Store a policy to take effect on a day. False where it is there already.
 
-    Raises Conflict where the same policy is stored for another day, InvalidPolicy where it cannot price everything
-    or comes at too short notice: the first takes effect at once, a later one never touches what readers were told.
+    Raises Conflict where the same policy is stored for another day, or another for the same day; InvalidPolicy where it
+    cannot price everything, breaks a law of trust, or comes at too short notice: the first takes effect at once, a
+    later one never touches what readers were told.
     """
-    wrong = policy.problems(new, kinds.PARAMETERS, kinds.LIMITS)
-    if wrong:
+    if wrong := soundness.faults(new.text):
         raise InvalidPolicy(wrong[0])
-    known: dict[str, int] = dict(db.fetch(session, "SELECT version, effective_day FROM policy"))
+    known = _known(session)
     if new.version in known:
-        if known[new.version] != effective_day:
-            raise Conflict(f"policy {new.version} is already stored for day {known[new.version]}")
-        return False
+        return _again(new.version, known, effective_day)
     if known and effective_day < now_us // DAY_US + NOTICE_DAYS:
         raise InvalidPolicy(f"a policy is announced at least {NOTICE_DAYS} days before it takes effect")
+    if effective_day in known.values() or not _claim(session, new, effective_day, now_us):
+        return _again(new.version, _known(session), effective_day)
     db.insert(session, POLICY, [(new.version, new.name, effective_day, now_us, new.text)])
     return True
+
+
+def iso_day(day: int) -> str:
+    """A day counted from 1970 as an ISO date."""
+    return date.fromordinal(EPOCH + day).isoformat()
+
+
+def _known(session: Session) -> dict[str, int]:
+    return dict(db.fetch(session, "SELECT version, effective_day FROM policy"))
+
+
+def _again(version: str, known: dict[str, int], effective_day: int) -> bool:
+    """False: it is there already. Raises Conflict where it is not the same."""
+    if version not in known:
+        raise Conflict(f"another policy takes effect on {iso_day(effective_day)}: choose another day")
+    if known[version] != effective_day:
+        raise Conflict(f"policy {version} is already announced for {iso_day(known[version])}")
+    return False
+
+
+def _claim(session: Session, new: Policy, effective_day: int, now_us: int) -> bool:
+    """Claim a day, so that of two announcements for it at one moment one is refused."""
+    claimed = db.execute(
+        session,
+        "INSERT INTO job_run (job, slot, chunk, cursor, done, rows, ran_at_us) VALUES (?, ?, 1, ?, ?, 0, ?)"
+        " ON CONFLICT DO NOTHING",
+        (JOB, iso_day(effective_day), new.version, True, now_us),
+    )
+    return bool(claimed)
