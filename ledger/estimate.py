@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ledger import labels
-from ledger.economy import PPM, Pools, State, accrue, advance, meter, reliability, scale
+from ledger.economy import PPM, State, meter, reliability, scale
 from ledger.kinds import pitch
 from ledger.labels import DayCount, Figures, Label
 from ledger.policy import Policy
-from ledger.proposals import Improvement, Proposal, Subject, credit, factors, improvements, pitched
+from ledger.proposals import Improvement, Proposal, Subject, credit, day_on, factors, improvements, pitched
 from ledger.scatter import Scatter, scatter
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -116,19 +116,13 @@ def _walk(subject: Subject, after: Sequence[State]) -> list[tuple[int, ...]]:
     due = set(range(len(after)))
     for day in range(horizon + 1):
         if day:
-            states = [_day_on(subject, state) for state in states]
+            states = [day_on(subject, state) for state in states]
         step = tuple(state.standing for state in states)
         walk.append(step)
         due -= {n for n in due if step[n] >= max(today, _near(step[-1], subject.policy))}
         if not due and day >= LEAST_SPAN:
             break
     return walk
-
-
-def _day_on(subject: Subject, state: State) -> State:
-    """The next day: what time does, then what an ordinary day brings."""
-    state = accrue(state, state.day + 1, subject.schedule, policy_version=subject.policy_version)
-    return advance(state, Pools(*subject.usual[:4]), subject.usual)
 
 
 def _near(standing: int, policy: Policy) -> int:
@@ -233,7 +227,7 @@ def _name_then(subject: Subject, proposal: Proposal, ratio: int) -> str:
     """The label's name after the days of grace, for one outcome of a published pitch."""
     policy, state = subject.policy, pitched(subject, proposal, ratio)
     for _ in range(policy["label.grace_days"]):
-        state = _day_on(subject, state)
+        state = day_on(subject, state)
     figures = Figures(
         today=state.day,
         credits=state.credits,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ledger import labels
-from ledger.economy import PPM, Move, State, accrue, advance, land, scale
+from ledger.economy import PPM, Move, Pools, State, accrue, advance, land, scale
 from ledger.kinds import pitch, transparency
 from ledger.kinds.base import Context
 from ledger.labels import DayCount
@@ -37,7 +37,8 @@ class Subject:
     """The book it would touch, as it stands today, and what is known about its days.
 
     `usual` is what an ordinary day brings at the rate of the last weeks; `days` the counts that labels look at;
-    `ratios` the log(outcome / formula) of earlier pitches, `pooled` what those of all creators taught.
+    `ratios` the log(outcome / formula) of earlier pitches, `pooled` what those of all creators taught. `holds` counts
+    pitches that are authorised and not yet out: each weighs on the audience's patience as if it were.
     """
 
     state: State
@@ -49,6 +50,7 @@ class Subject:
     hidden_since: int | None = None
     ratios: Sequence[float] = ()
     pooled: Pooled = UNTAUGHT
+    holds: int = 0
 
     @property
     def policy(self) -> Policy:
@@ -87,7 +89,7 @@ def pitched(subject: Subject, proposal: Proposal, ratio: int = PPM) -> State:
     """The book right after the pitch, the credit for disclosing it included."""
     rates = subject.policy.rates
     priced = factors(subject, proposal, ratio)
-    line = transparency.for_pitch(pitch.drain(priced), _share(subject, proposal), _context(subject))
+    line = transparency.for_pitch(pitch.drain(priced), given_back(subject, proposal), _context(subject))
     state = subject.state
     for move in (pitch.amounts(priced, rates), transparency.amounts(line.factors, rates)):
         state = advance(state, land(state, move), move)
@@ -99,11 +101,21 @@ def cost(subject: Subject, proposal: Proposal, ratio: int = PPM) -> int:
     return subject.state.standing - pitched(subject, proposal, ratio).standing
 
 
+def day_on(subject: Subject, state: State) -> State:
+    """The next day: what time does, then what an ordinary day brings."""
+    state = accrue(state, state.day + 1, subject.schedule, policy_version=subject.policy_version)
+    return advance(state, Pools(*subject.usual[:4]), subject.usual)
+
+
 def _context(subject: Subject) -> Context:
-    return Context(subject.state, subject.policy, subject.state.day, 0, followers=subject.followers)
+    state = subject.state
+    if subject.holds:
+        state = state._replace(pitches=state.pitches + subject.holds * PPM)
+    return Context(state, subject.policy, state.day, 0, followers=subject.followers)
 
 
-def _share(subject: Subject, proposal: Proposal) -> int:
+def given_back(subject: Subject, proposal: Proposal) -> int:
+    """The share of a drain, in ppm, that is given back for disclosing the pitch."""
     if proposal.disclosure == "none":
         return 0
     return subject.policy[f"transparency.{proposal.disclosure}"]
@@ -111,7 +123,7 @@ def _share(subject: Subject, proposal: Proposal) -> int:
 
 def credit(subject: Subject, proposal: Proposal, drain: int) -> int:
     """What is given back for disclosing a pitch with such a drain, in micro-trust."""
-    return scale(drain, _share(subject, proposal))
+    return scale(drain, given_back(subject, proposal))
 
 
 # What would cost less
