@@ -10,7 +10,7 @@ from apispec import APISpec
 from api.fields import VISIBLE
 from ledger.economy import PPM
 from ledger.events import REFERENCE
-from ledger.kinds import KINDS
+from ledger.kinds import PUBLIC as KINDS
 from ledger.kinds.base import Kind
 from ledger.kinds.facts import Choice, Field, Flag, Name, Share, Whole, fields_of, show_ppm
 

@@ -7,7 +7,7 @@ many there are; only one book's tallies, ties and breaches are held at once.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +18,10 @@ from ledger.books import BOOK_COLUMNS, ENTRY_COLUMNS, BookKey
 from ledger.checkpoints import Checkpoint
 from ledger.db import Row, Session
 from ledger.errors import InvalidPolicy
-from ledger.kinds.base import Breach, Tally
+from ledger.keeping import KEPT, TIES, Kept
 from ledger.memory import Memory
 from ledger.policy import Policy, Schedule
-from ledger.replay import EntryRow, EventRow, Replay, Undone, Wrong
+from ledger.replay import Aside, EntryRow, EventRow, Replay, Undone, Wrong
 
 EVENT = tables.Event.__table__  # type: ignore[attr-defined]
 EVENT_COLUMNS = ", ".join(f"v.{column.name}" for column in EVENT.columns)
@@ -88,6 +88,8 @@ class Audit:
     books: int = 0
     entries: int = 0
     events: int = 0
+    aside: Aside = field(default_factory=Aside)
+    creator_id: str = ""
 
 
 def verify(
@@ -149,21 +151,20 @@ def _spans(session: Session) -> Iterator[Span]:
 
 def _check_span(audit: Audit, span: Span) -> None:
     """Replay each book of a span, and compare what the database holds of it."""
-    tallies, ties, breaches = (_rows_of(audit.session, span, name) for name in ("tally", "tie", "breach"))
+    kept = [(part, _rows_of(audit.session, span, part.table.name)) for part in KEPT]
     for key, replay in _replays(audit, span):
         row = span.books[key]
         try:
             _check_end(audit, key, replay, row)
-            _check_tallies(replay, tallies.pop(key, []))
-            _check_ties(replay, ties.pop(key, []))
-            _check_breaches(replay, breaches.pop(key, []))
+            for part, rows in kept:
+                _check_kept(replay, part, rows.pop(key, []))
         except Wrong as wrong:
             raise Found(key, wrong.seq, wrong.what) from wrong
         except UNREADABLE as error:
             raise Found(key, replay.seq, f"what belongs to the book cannot be read: {error!r}") from error
-    for name, left in (("tally", tallies), ("tie", ties), ("breach", breaches)):
+    for part, left in kept:
         if left:
-            raise Found(min(left), 0, f"there is a {name} of a book that does not exist")
+            raise Found(min(left), 0, f"there is a {part.table.name} of a book that does not exist")
 
 
 def _rows_of(session: Session, span: Span, table: str) -> dict[BookKey, list[Row]]:
@@ -186,7 +187,7 @@ def _replays(audit: Audit, span: Span) -> Iterator[tuple[BookKey, Replay]]:
     """Each book of a span after its last entry: first those that have entries, then the empty ones."""
     key: BookKey | None = None
     started: set[BookKey] = set()
-    replay = _replay(audit, "")
+    replay = _replay(audit, ("", ""))
     for page in _pages(audit, span):
         events, targets = _events_of(audit.session, page), _targets_of(audit.session, page)
         for row in page:
@@ -197,17 +198,21 @@ def _replays(audit: Audit, span: Span) -> Iterator[tuple[BookKey, Replay]]:
                 started.add(key)
                 if key not in span.books:
                     raise Found(key, row.seq, "it belongs to a book that does not exist")
-                replay = _replay(audit, row.meter)
+                replay = _replay(audit, key)
             _take(audit, replay, row, events, targets)
         audit.progress(len(page))
     if key is not None:
         yield key, replay
     for empty in (book for book in span.books if book not in started):
-        yield empty, _replay(audit, empty[1])
+        yield empty, _replay(audit, empty)
 
 
-def _replay(audit: Audit, meter: str) -> Replay:
-    return Replay(meter, audit.schedule, audit.policies, Memory(audit.schedule))
+def _replay(audit: Audit, key: BookKey) -> Replay:
+    """A book to be worked out again, beside what the creator's earlier books told of it."""
+    creator_id, meter = key
+    if creator_id != audit.creator_id:
+        audit.creator_id, audit.aside = creator_id, Aside()
+    return Replay(meter, audit.schedule, audit.policies, Memory(), audit.aside)
 
 
 def _pages(audit: Audit, span: Span) -> Iterator[list[EntryRow]]:
@@ -298,30 +303,18 @@ def _day(audit: Audit) -> str:
     return audit.checkpoint.day if audit.checkpoint else ""
 
 
-def _check_tallies(replay: Replay, rows: Sequence[Row]) -> None:
-    _check_memory(replay, "tally of day", {row[0]: Tally(*row[1:]) for row in rows}, replay.memory.tallies)
-
-
-def _check_breaches(replay: Replay, rows: Sequence[Row]) -> None:
-    held = {row[0]: Breach(*row[:5], *map(bool, row[5:])) for row in rows}
-    for seq in sorted(held.keys() | replay.memory.breaches.keys()):
-        if held.get(seq) != replay.memory.breaches.get(seq):
-            due = replay.memory.breaches.get(seq)
-            raise Wrong(seq, f"the breach is kept as {held.get(seq)}, but the entries come to {due}")
-
-
-def _check_ties(replay: Replay, rows: Sequence[Row]) -> None:
-    """An engager may be forgotten, but not made up or remembered otherwise."""
-    held = {row[0]: (row[1], row[2]) for row in rows}
-    due = {engager: tie for engager, tie in replay.memory.ties.items() if engager in held}
-    _check_memory(replay, "tie to", held, due)
-
-
-def _check_memory(replay: Replay, what: str, held: Mapping[Any, object], due: Mapping[Any, object]) -> None:
+def _check_kept(replay: Replay, part: Kept, rows: Sequence[Row]) -> None:
+    """A part of the memory is what the entries come to. An engager may be forgotten, but not made up."""
+    held = dict(map(part.unpack, rows))
+    due: dict[Any, object] = getattr(replay.memory, part.name)
+    if part is TIES:
+        due = {engager: tie for engager, tie in due.items() if engager in held}
     if held == due:
         return
     key = min(key for key in held.keys() | due.keys() if held.get(key) != due.get(key))
-    raise Wrong(replay.seq, f"the {what} {key} is {held.get(key)}, but the entries come to {due.get(key)}")
+    seq = key if part.key == "seq" else replay.seq
+    what = part.table.name
+    raise Wrong(seq, f"the {what} {key} is kept as {held.get(key)}, but the entries come to {due.get(key)}")
 
 
 def _check_leaves_left(audit: Audit) -> None:

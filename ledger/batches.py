@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
-from ledger import books, contexts, lookups
+from ledger import books, contexts, db, keeping, lookups
 from ledger.books import BookKey, OpenBook
-from ledger.contexts import UNDOING, WEEK
+from ledger.contexts import WEEK
 from ledger.db import Row, Session
-from ledger.economy import DAY_US
-from ledger.errors import AlreadyDone, UnknownReference, WrongReference
+from ledger.economy import DAY_US, scale
+from ledger.errors import Unavailable
 from ledger.events import NewEvent
-from ledger.kinds.base import Breach, Context, Past
-from ledger.policy import Schedule
+from ledger.kinds import KINDS, engagement
+from ledger.kinds.base import Context, Kind
+from ledger.memory import UNDOING, Spoken, Told, reference
+from ledger.policy import Policy, Schedule
+
+BREACHING = ("breach", "undisclosed_pitch", "label")
+OTHERS = (*UNDOING, "outcome")
+LABEL_DAYS = 365 + 90
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Job:
-    """One event of a batch with the creator it was found to be about, and so the book it goes to."""
+    """One event of a batch with the creator it was found to be about, and so the books it goes to.
+
+    `book` is the event's own, `beside` those that it touches too.
+    """
 
     index: int
     event: NewEvent
     creator_id: str
     followers: int | None
     book: BookKey = field(init=False)
+    beside: tuple[BookKey, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "book", (self.creator_id, self.event.meter))
+        self.book = (self.creator_id, self.event.meter)
 
-    def ref(self, external_ref: str) -> lookups.Ref:
-        """A reference in the same creator's and partner's space."""
-        return self.creator_id, self.event.source, external_ref
+    @property
+    def ref(self) -> lookups.Ref:
+        """Its reference in the creator's and partner's space."""
+        return self.creator_id, self.event.source, self.event.external_ref
+
+    @property
+    def spoken_ref(self) -> lookups.Ref | None:
+        """The reference of the event that it speaks of."""
+        found = reference(self.event.kind, self.event.facts, self.event.source)
+        return (self.creator_id, *found) if found else None
+
+    @property
+    def keys(self) -> tuple[BookKey, ...]:
+        """All books that it touches, its own first."""
+        return (self.book, *self.beside)
 
 
 @dataclass(slots=True)
@@ -46,35 +69,50 @@ class Batch:
     books: dict[BookKey, OpenBook]
     known: dict[lookups.Ref, Row]
     new_events: list[Row]
+    attested: frozenset[str] = frozenset()
+    standings: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def open_batch(
     session: Session, jobs: Sequence[Job], *, clock: Callable[[], int], schedule: Schedule, backfill: bool
 ) -> Batch:
-    """Lock the books of a batch, read the clock, and look up what its events speak of."""
-    opened = books.lock(session, [job.book for job in jobs])
-    wanted = {job.ref(job.event.external_ref) for job in jobs}
+    """Lock the books of a batch, read the clock, and look up what its events speak of.
+
+    Raises Unavailable where an event that one speaks of was posted meanwhile, to a book that is not locked.
+    """
+    _open_books(session, jobs)
     referring = [job for job in jobs if job.event.kind.refers_to]
-    wanted |= {job.ref(referred(job.event)) for job in referring}
-    known = lookups.known_events(session, wanted)
+    spoken = {job.spoken_ref for job in referring if job.spoken_ref}
+    earlier = lookups.known_events(session, spoken) if spoken else {}
+    for job in jobs:
+        job.beside = _beside(job, earlier)
+    opened = books.lock(session, [key for job in jobs for key in job.keys])
+    known = lookups.known_events(session, {job.ref for job in jobs} | spoken)
+    if any(set(_beside(job, known)) - set(job.beside) for job in referring):
+        raise Unavailable("what it speaks of was posted just now: send it again")
     batch = Batch(schedule, clock(), backfill, opened, known, [])
-    seqs = [
-        (job.creator_id, meter, seq)
-        for job in referring
-        for meter, seq in entries_of(known.get(job.ref(referred(job.event))))
-    ]
-    for job in referring:
-        if job.book in opened:
-            opened[job.book].remembers = True
-    books.load_written(session, opened, seqs, schedule)
+    _load_written(session, batch, referring)
+    _load_standings(session, batch, jobs)
     _load_memory(session, batch, [job for job in jobs if job.book in opened])
     return batch
 
 
-def referred(event: NewEvent) -> str:
-    """The external_ref of the event that this one speaks of."""
-    reference: str = getattr(event.facts, event.kind.refers_to or "")
-    return reference
+def _open_books(session: Session, jobs: Iterable[Job]) -> None:
+    """A brand's book begins with its introduction."""
+    rows = {job.book for job in jobs if job.event.kind.name in ("introduction", "brand_blocked")}
+    if not rows:
+        return
+    held = books.lock(session, sorted(rows))
+    db.insert_new(session, books.BOOK, [books.open_row(*key) for key in sorted(rows - held.keys())])
+
+
+def _beside(job: Job, known: dict[lookups.Ref, Row]) -> tuple[BookKey, ...]:
+    """The other books that an event touches: its brand's, or all that an undone event touched."""
+    kind, found = job.event.kind, known.get(job.spoken_ref) if job.spoken_ref else None
+    if kind.beside is None:
+        return ()
+    touched = [meter for meter, _ in entries_of(found)] if kind.name in OTHERS else [f"brand:{job.event.facts.brand}"]
+    return tuple((job.creator_id, meter) for meter in sorted(set(touched) - {job.event.meter}))
 
 
 def entries_of(event: Row | None) -> list[tuple[str, int]]:
@@ -84,25 +122,89 @@ def entries_of(event: Row | None) -> list[tuple[str, int]]:
     return [(meter, seq) for meter, seq, *_ in orjson.loads(event[9]).get("entries", [])]
 
 
+def _load_written(session: Session, batch: Batch, referring: Sequence[Job]) -> None:
+    seqs = []
+    for job in referring:
+        spoken = batch.known.get(job.spoken_ref) if job.spoken_ref else None
+        seqs += [(job.creator_id, meter, seq) for meter, seq in entries_of(spoken)]
+        for key in job.keys:
+            if key in batch.books:
+                batch.books[key].remembers = True
+    books.load_written(session, batch.books, seqs, batch.schedule)
+
+
+def _load_standings(session: Session, batch: Batch, jobs: Sequence[Job]) -> None:
+    """Engagers' standing, where accounts are attested."""
+    engaged = [job for job in jobs if job.event.kind.name == "engagement"]
+    if not engaged:
+        return
+    batch.attested = lookups.attested(session)
+    if batch.attested:
+        wanted = {(network_of(job.event.meter), job.event.facts.engager) for job in engaged}
+        batch.standings = lookups.standings(session, {key for key in wanted if key[0] in batch.attested})
+
+
+def network_of(meter: str) -> str:
+    """The slug of a meter's network, or brand."""
+    return meter.partition(":")[2]
+
+
+def engager_standing(batch: Batch, job: Job, policy: Policy) -> int | None:
+    """An engager's standing times the slope in ppm; None where nobody is attested."""
+    network = network_of(job.event.meter)
+    if network not in batch.attested:
+        return None
+    relative = batch.standings.get((network, job.event.facts.engager), 0)
+    return scale(relative, policy["engagement.standing_slope"])
+
+
 def _load_memory(session: Session, batch: Batch, jobs: Sequence[Job]) -> None:
-    ties, days, breaches = set(), set(), set()
+    ties: set[tuple[str, str, str]] = set()
+    days: set[tuple[str, str, int]] = set()
+    parts: dict[str, set[BookKey]] = {kept.name: set() for kept in keeping.KEPT}
     for job in jobs:
-        kind, day = job.event.kind, _tally_day(batch, job)
-        if kind.name == "engagement":
+        if job.event.kind.name == "engagement":
             ties.add((*job.book, job.event.facts.engager))
-            days.add((*job.book, day))
-        elif kind.counts:
-            span = WEEK - 1 if "corrections" in kind.counts else 0
-            days |= {(*job.book, day + offset) for offset in range(-span, span + 1)}
-        if kind.name in ("breach", "undisclosed_pitch") or kind.refers_to:
-            breaches.add(job.book)
-        undone = batch.known.get(job.ref(referred(job.event))) if kind.refers_to else None
-        if undone is not None and kind.name in UNDOING:
-            days |= {(*job.book, item.day) for item in batch.books[job.book].written.values()}
-            days.add((*job.book, undone[7] // DAY_US))
-    lookups.load_ties(session, batch.books, ties)
-    lookups.load_tallies(session, batch.books, days)
-    lookups.load_breaches(session, batch.books, breaches)
+        days |= _days(batch, job)
+        for part in _parts(job.event.kind):
+            parts[part] |= {key for key in job.keys if key in batch.books}
+        parts["relationships"] |= {key for key in job.keys if key in batch.books and key[1].startswith("brand:")}
+    keeping.load_keyed(session, keeping.TIES, batch.books, ties)
+    keeping.load_keyed(session, keeping.TALLIES, batch.books, days)
+    for kept in keeping.KEPT:
+        if kept not in (keeping.TIES, keeping.TALLIES) and parts[kept.name]:
+            keeping.load(session, kept, batch.books, parts[kept.name])
+
+
+def _parts(kind: Kind) -> set[str]:
+    """The parts of the memory that a kind's price and its keeping look at, days and ties aside."""
+    found = {"breaches"} if kind.name in BREACHING or kind.refers_to else set()
+    if kind.refers_to in ("allegation", "breach", "apology") or kind.name in UNDOING:
+        found.add("allegations")
+    if kind.name in UNDOING:
+        found.add("outcomes")
+    return found | (kind.needs & {"allegations", "pitches", "outcomes"})
+
+
+def _days(batch: Batch, job: Job) -> set[tuple[str, str, int]]:
+    """The days whose tallies an event's price and keeping look at."""
+    kind, day, found = job.event.kind, _tally_day(batch, job), set[int]()
+    if kind.name == "engagement":
+        found = {day}
+        policy = batch.schedule.at(batch.now_us // DAY_US)
+        if engagement.is_unknown(engager_standing(batch, job, policy), policy):
+            found |= set(contexts.unknown_days(day))
+    elif kind.counts:
+        span = WEEK - 1 if "corrections" in kind.counts else 0
+        found = set(range(day - span, day + span + 1))
+    elif kind.name == "release":
+        found = {job.event.facts.day}
+    elif kind.name == "label":
+        found = set(range(day - LABEL_DAYS, day + 1))
+    undone = batch.known.get(job.spoken_ref) if job.spoken_ref else None
+    if undone is not None and kind.name in UNDOING:
+        found |= {item.day for item in batch.books[job.book].written.values()} | {undone[7] // DAY_US}
+    return {(*job.book, each) for each in found}
 
 
 def _tally_day(batch: Batch, job: Job) -> int:
@@ -111,61 +213,48 @@ def _tally_day(batch: Batch, job: Job) -> int:
     return min(job.event.occurred_at_us // DAY_US, today)
 
 
-def context_of(batch: Batch, job: Job, book: OpenBook) -> Context:
-    """What an event's price may depend on, its book settled. Raises Refusal for a reference that leads nowhere."""
-    event, day = job.event, book.state.day
-    policy = batch.schedule.at(batch.now_us // DAY_US if batch.backfill else day, book.policy_version)
-    late_days = max(0, day - event.occurred_at_us // DAY_US)
-    kind = event.kind
-    if kind.name == "engagement":
-        return contexts.of_engagement(
-            book.state,
-            policy,
-            late_days=late_days,
-            opening=book.opening,
-            engager=event.facts.engager,
-            tallies=book.tallies,
-            ties=book.ties,
-        )
-    context = Context(book.state, policy, day, late_days, followers=job.followers)
-    if "corrections" in kind.counts:
-        near = contexts.corrections_near(book.tallies, context.occurred_day)
-        return replace(context, corrections_this_week=near)
-    if kind.refers_to:
-        return _with_past(batch, job, book, context)
-    return context
-
-
-def _with_past(batch: Batch, job: Job, book: OpenBook, context: Context) -> Context:
-    reference = referred(job.event)
-    pointer = f"/facts/{job.event.kind.refers_to}"
-    known = batch.known.get(job.ref(reference))
-    seqs = [seq for meter, seq in entries_of(known) if meter == book.meter]
-    if known is None or not seqs:
-        raise UnknownReference(f"no posted event {reference!r} in the book {book.meter}", pointer=pointer)
-    breach = next((book.breaches[seq] for seq in seqs if seq in book.breaches), None)
-    if job.event.kind.refers_to == "breach" and breach is None:
-        raise WrongReference(f"the event {reference!r} is not a breach", pointer=pointer)
-    if job.event.kind.name == "reversal":
-        if known[5] in UNDOING:
-            raise WrongReference(f"the event {reference!r} is itself an undoing: report anew instead", pointer=pointer)
-        if any(item.cleared for item in _breaches_of(book, seqs)):
-            raise AlreadyDone(f"the event {reference!r} was cleared: there is nothing left of it", pointer=pointer)
-    past: tuple[Past, ...]
-    if breach is not None and job.event.kind.name == "apology":
-        # Measured on the day it was made; what is undone, on the day of that.
-        past = (book.written[breach.seq].left_of_breach(breach, context.occurred_day, batch.schedule),)
-    else:
-        past = book.past(book.resting_on(seqs), context.day, batch.schedule)
-    return replace(
-        context,
-        breach=breach,
-        past=past,
-        repeats=contexts.repeats(book.breaches.values(), breach, context.policy["breach.repeat_window"]),
+def told_to(batch: Batch, job: Job, book: OpenBook, policy: Policy, at_us: int) -> Told:
+    """The event as one of its books needs it, settled to the day."""
+    event = job.event
+    return Told(
+        event.kind,
+        event.facts,
+        (event.source, event.external_ref),
+        max(0, book.state.day - event.occurred_at_us // DAY_US),
+        batch.now_us // DAY_US,
+        at_us,
+        job.followers,
+        engager_standing(batch, job, policy) if event.kind.name == "engagement" else None,
+        spoken=_spoken(batch, job, book) if event.kind.refers_to else None,
     )
 
 
-def _breaches_of(book: OpenBook, seqs: Sequence[int]) -> list[Breach]:
-    """The breaches that these entries are, or are about: an evasion goes with its breach."""
-    meant = {*seqs, *(book.written[seq].about for seq in seqs)}
-    return [breach for seq, breach in book.breaches.items() if seq in meant]
+def _spoken(batch: Batch, job: Job, book: OpenBook) -> Spoken | None:
+    row = batch.known.get(job.spoken_ref) if job.spoken_ref else None
+    if row is None or (row[4] != book.meter and book.meter == job.event.meter):
+        return None
+    entries = [entry for entry in orjson.loads(row[9]).get("entries", []) if entry[0] == book.meter]
+    seqs = tuple(entry[1] for entry in entries)
+    day = min([row[7] // DAY_US, *(book.written[seq].day for seq in seqs)])
+    facts: dict[str, Any] = orjson.loads(row[6])
+    return Spoken(KINDS[row[5]], day, sum(entry[3] for entry in entries), seqs, facts.get("brand", ""))
+
+
+def context_of(batch: Batch, job: Job, book: OpenBook, told: Told, policy: Policy) -> Context:
+    """What an event's price may depend on in one of its books. Raises Refusal for a reference that leads nowhere."""
+    brands = [batch.books[key] for key in job.beside if key in batch.books and key[1].startswith("brand:")]
+    return contexts.context_of(
+        book,
+        told,
+        state=book.state,
+        policy=policy,
+        schedule=batch.schedule,
+        opening=book.opening,
+        relationship=brands[0].relationship if brands else None,
+        own=book.meter == job.event.meter,
+    )
+
+
+def policy_of(batch: Batch, book: OpenBook) -> Policy:
+    """The policy that prices in a book today; in a backfill, the one in force at the time of the import."""
+    return batch.schedule.at(batch.now_us // DAY_US if batch.backfill else book.state.day, book.policy_version)

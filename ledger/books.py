@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import orjson
 
 from ledger import chain, db, economy, kinds, tables
 from ledger.db import Row, Session
-from ledger.economy import Move, Pools, State
-from ledger.kinds.base import Breach, Line, Past, Tally
+from ledger.economy import Move, State
+from ledger.kinds.base import Line
+from ledger.memory import Memory, Planned, Written
 from ledger.policy import Policy, Schedule
 
 BOOK = tables.Book.__table__  # type: ignore[attr-defined]
@@ -21,46 +21,8 @@ ENTRY_COLUMNS = ", ".join(f"e.{column.name}" for column in ENTRY.columns)
 BookKey = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What later lines may need to know of an entry: what it did, on which day, about what."""
-
-    seq: int
-    kind: str
-    about: int | None
-    day: int
-    move: Move
-    policy_version: str
-    gathered: tuple[int, int] = (0, 0)
-
-    def left(self, day: int, schedule: Schedule) -> Past:
-        """What survives of it on a day."""
-        move = economy.survive(self.move, self.day, day, schedule, policy_version=self.policy_version)
-        return Past(self.seq, self.kind, self.day, move)
-
-    def left_of_breach(self, breach: Breach, day: int, schedule: Schedule) -> Past:
-        """What the breach of this entry has left on a day, counted from the day it happened, told late or not.
-
-        As if all of it had been fresh: an apology is paid into fresh, and never by delay.
-        """
-        charge = Move(-breach.amount)
-        move = economy.survive(charge, breach.day, day, schedule, policy_version=self.policy_version)
-        return Past(self.seq, self.kind, breach.day, move)
-
-
-class Planned(NamedTuple):
-    """A line with what it will do: its number, what it is about, where it lands, the state after."""
-
-    seq: int
-    line: Line
-    about: int | None
-    move: Move
-    pools: Pools
-    after: State
-
-
-@dataclass(slots=True)
-class OpenBook:
+@dataclass(slots=True, kw_only=True)
+class OpenBook(Memory):
     """A locked book. `state` and the rest change as lines are written; `row()` is what goes back."""
 
     creator_id: str
@@ -73,15 +35,6 @@ class OpenBook:
     policy_version: str
     state: State
     opening: int
-    credits_total: int
-    drains_total: int
-    breaches_total: int
-    apologies_total: int
-    last_pitch_day: int | None
-    tallies: dict[int, Tally] = field(default_factory=dict)
-    ties: dict[str, tuple[int, int]] = field(default_factory=dict)
-    breaches: dict[int, Breach] = field(default_factory=dict)
-    written: dict[int, Written] = field(default_factory=dict)
     remembers: bool = False
     new_entries: list[Row] = field(default_factory=list)
 
@@ -104,6 +57,12 @@ class OpenBook:
             breaches_total=row[20],
             apologies_total=row[21],
             last_pitch_day=row[22],
+            label=row[23],
+            holds=row[24],
+            generous=row[25],
+            usual=row[26],
+            busy=row[27],
+            busy_day=row[28],
         )
 
     def row(self) -> Row:
@@ -124,6 +83,12 @@ class OpenBook:
             self.breaches_total,
             self.apologies_total,
             self.last_pitch_day,
+            self.label,
+            self.holds,
+            self.generous,
+            self.usual,
+            self.busy,
+            self.busy_day,
         )
 
     def settle(self, day: int, *, schedule: Schedule, recorded_at_us: int) -> bool:
@@ -166,13 +131,8 @@ class OpenBook:
         """Write an event's planned lines as entries, one after another. Refuses nothing."""
         for at, item in enumerate(planned, recorded_at_us):
             self._append(item, policy_version, event_id, event_hash, at)
-            self._count(item.line.kind, item.move)
             if self.remembers:
-                effect = item.move._replace(**item.pools._asdict(), exact=True)
-                kind, gathered = item.line.kind, kinds.gathered(item.line.kind, item.line.factors)
-                self.written[self.seq] = Written(
-                    self.seq, kind, item.about, item.after.day, effect, policy_version, gathered
-                )
+                self.note(item.written(policy_version))
 
     def _append(
         self, item: Planned, policy_version: str, event_id: str, event_hash: bytes, recorded_at_us: int
@@ -203,37 +163,6 @@ class OpenBook:
         self.recorded_at_us = row[23]
         self.head = row[26]
         self.state = after
-
-    def _count(self, kind: str, move: Move) -> None:
-        self.credits_total += max(move.credits, 0)
-        self.drains_total += max(move.drains, 0)
-        self.breaches_total += kind == "breach"
-        self.apologies_total += kind == "apology"
-        if kind == "pitch":
-            self.last_pitch_day = self.state.day
-
-    def uncount(self, seqs: Iterable[int]) -> None:
-        """Take undone entries out of the record: what never was is not held against anyone."""
-        for item in (self.written[seq] for seq in seqs):
-            self.credits_total -= max(item.move.credits, 0)
-            self.drains_total -= max(item.move.drains, 0)
-            self.breaches_total -= item.kind == "breach"
-            self.apologies_total -= item.kind == "apology"
-
-    def past(self, seqs: Iterable[int], day: int, schedule: Schedule) -> tuple[Past, ...]:
-        """Entries by number with what survives of them on a day; those already reversed are left out."""
-        reversed_ones = {item.about for item in self.written.values() if item.kind == "reversal"}
-        return tuple(self.written[seq].left(day, schedule) for seq in sorted(seqs) if seq not in reversed_ones)
-
-    def resting_on(self, seqs: Iterable[int]) -> set[int]:
-        """These entries and those about them, reversals aside."""
-        base = set(seqs)
-        return base | {item.seq for item in self.written.values() if item.about in base and item.kind != "reversal"}
-
-    def mark_breach(self, seq: int, mark: str, value: bool = True) -> None:
-        """Record that a breach was owned, evaded or cleared, or is so no longer."""
-        if seq in self.breaches:
-            self.breaches[seq] = replace(self.breaches[seq], **{mark: value})  # type: ignore[arg-type]
 
 
 def settlement_row(
@@ -299,7 +228,7 @@ def load_written(
         for row in rows:
             book = books.get((row[0], row[1]))
             if book is not None:
-                book.written[row[2]] = written_of(row, schedule)
+                book.note(written_of(row, schedule))
         keys = keys if column == "seq" else sorted((row[0], row[1], row[2]) for row in rows)
         column = "about"
 
@@ -324,4 +253,15 @@ def write_back(session: Session, books: Iterable[OpenBook]) -> None:
 
 def open_row(creator_id: str, meter: str) -> Row:
     """The columns of a new, empty book."""
-    return OpenBook(creator_id, meter, 0, 0, b"", 0, False, "", State(), 0, 0, 0, 0, 0, None).row()
+    return OpenBook(
+        creator_id=creator_id,
+        meter=meter,
+        version=0,
+        seq=0,
+        head=b"",
+        recorded_at_us=0,
+        live=False,
+        policy_version="",
+        state=State(),
+        opening=0,
+    ).row()

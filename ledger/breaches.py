@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ledger import contexts, db
-from ledger.books import ENTRY_COLUMNS, Written, written_of
+from ledger.books import ENTRY_COLUMNS, written_of
 from ledger.db import Reading
 from ledger.economy import Move, scale
 from ledger.kinds import apology
 from ledger.kinds.base import Breach
+from ledger.memory import Written
 from ledger.policy import Policy, Schedule
 
 

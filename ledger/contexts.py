@@ -2,36 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
-from ledger.economy import State
-from ledger.kinds.base import Breach, Context, Tally
-from ledger.lookups import faded_count
-from ledger.policy import Policy
+from ledger import labels
+from ledger.economy import Move, State, reliability
+from ledger.errors import AlreadyDone, UnknownReference, WrongReference
+from ledger.kinds import engagement
+from ledger.kinds.base import Breach, Context, Due, Past, Relationship, Tally
+from ledger.labels import DayCount, Figures
+from ledger.memory import UNDOING, Memory, Spoken, Told, Written
+from ledger.policy import Policy, Schedule
 
 WEEK = 7
-UNDOING = ("reversal", "cleared")
+UNKNOWN_DAYS = 30
 
 
-def of_engagement(
+def context_of(
+    memory: Memory,
+    told: Told,
+    *,
     state: State,
     policy: Policy,
-    *,
-    late_days: int,
+    schedule: Schedule,
     opening: int,
-    engager: str,
-    tallies: Mapping[int, Tally],
-    ties: Mapping[str, tuple[int, int]],
+    relationship: Relationship | None = None,
+    own: bool = True,
 ) -> Context:
+    """What an event's price may depend on in one book, settled to the day. Raises Refusal for a wrong reference.
+
+    `opening` is the standing that the book's day began with, `relationship` where a brand stands, if one is meant;
+    `own` is False in the other book that an event touches.
+    """
+    if told.kind.name == "engagement":
+        return _of_engagement(memory, told, state, policy, opening)
+    now = memory.relationship or relationship
+    context = Context(
+        state,
+        policy,
+        state.day,
+        told.late_days,
+        followers=told.followers,
+        at_us=told.at_us,
+        relationship=now,
+        label=memory.label,
+    )
+    kind = told.kind
+    if not own:
+        return _beside(memory, told, context, schedule)
+    if "corrections" in kind.counts:
+        return replace(context, corrections_this_week=corrections_near(memory.tallies, context.occurred_day))
+    if "pitches" in kind.needs:
+        context = replace(context, holds=memory.held(told.at_us))
+    if "label" in kind.needs:
+        return replace(context, due=due_label(memory, state, policy))
+    if kind.name == "release":
+        return replace(context, tally=memory.tallies.get(told.facts.day, Tally()))
+    return _speaking(memory, told, context, schedule) if kind.refers_to else context
+
+
+def _of_engagement(memory: Memory, told: Told, state: State, policy: Policy, opening: int) -> Context:
     """What the day it counts for has gathered, and how often this engager was here lately."""
-    day = state.day
-    tally = tallies.get(day - late_days) or Tally(opening=0 if late_days else opening)
-    acts, since = ties.get(engager, (0, day))
-    tie = faded_count(acts, day - since, policy["tie.half_life"])
-    return Context(state, policy, day, late_days, tally, tie)
+    day, late_days = state.day, told.late_days
+    on = day - late_days
+    tally = memory.tallies.get(on) or Tally()
+    if tally.bound is None and engagement.is_unknown(told.engager_standing, policy):
+        earlier = sum(memory.tallies[each].unknown for each in unknown_days(on) if each in memory.tallies)
+        tally = replace(tally, bound=engagement.unknown_bound(opening, earlier, policy))
+    usual, busy = memory.usual_on(day, policy)
+    return Context(
+        state,
+        policy,
+        day,
+        late_days,
+        tally,
+        0 if told.forgotten else memory.tie(told.facts.engager, day, policy["tie.half_life"]),
+        told.engager_standing,
+        at_us=told.at_us,
+        current=told.received_day <= day,
+        usual=usual,
+        busy=busy,
+    )
 
 
-def corrections_near(tallies: Mapping[int, Tally], day: int) -> int:
+def unknown_days(day: int) -> range:
+    """The days before one whose unknown engagers share its bound."""
+    return range(day - UNKNOWN_DAYS + 1, day)
+
+
+def corrections_near(tallies: dict[int, Tally], day: int) -> int:
     """Corrections that earned less than a week before or after a day."""
     near = range(day - WEEK + 1, day + WEEK)
     return sum(tallies[each].corrections for each in near if each in tallies)
@@ -46,3 +106,118 @@ def repeats(breaches: Iterable[Breach], breach: Breach | None, window: int) -> i
         for other in breaches
         if not other.cleared
     )
+
+
+def due_label(memory: Memory, state: State, policy: Policy) -> Due:
+    """The label that a book has come to, with the figures behind it."""
+    hidden = min((each.day for each in memory.breaches.values() if each.undisclosed and each.open), default=None)
+    days = [DayCount(day, tally.posts, tally.sponsored) for day, tally in memory.tallies.items() if tally.posts]
+    seen = labels.exposure(days, today=state.day, policy=policy)
+    figures = Figures(
+        today=state.day,
+        credits=state.credits,
+        drains=state.drains,
+        known=state.known,
+        standing=state.standing,
+        reliability=reliability(state.credits, state.drains),
+        hidden_since=hidden,
+    )
+    return Due(labels.name(seen, figures, policy), seen.highest, hidden)
+
+
+# Events that speak of others
+
+
+def _beside(memory: Memory, told: Told, context: Context, schedule: Schedule) -> Context:
+    """The context in the other book: what is meant was looked at in the event's own."""
+    if told.spoken is None or not told.spoken.seqs:
+        return context
+    return replace(context, past=_past(memory, told, told.spoken.seqs, None, context, schedule))
+
+
+def _speaking(memory: Memory, told: Told, context: Context, schedule: Schedule) -> Context:
+    """The context with what the event speaks of. Raises UnknownReference, WrongReference, AlreadyDone."""
+    kind, spoken = told.kind, told.spoken
+    pointer = f"/facts/{kind.refers_to}"
+    reference = getattr(told.facts, kind.refers_to or "")
+    if spoken is None or not spoken.seqs:
+        raise UnknownReference(f"no posted event {reference!r} in this book", pointer=pointer)
+    seqs = spoken.seqs
+    if kind.refers_to == "apology":
+        seqs = _apology(memory, seqs, reference, pointer)
+    breach = _breach(memory, seqs)
+    alleged = memory.allegation_of(seqs)
+    if kind.refers_to == "breach" and breach is None:
+        raise WrongReference(f"the event {reference!r} is not a breach", pointer=pointer)
+    if kind.refers_to == "allegation" and alleged is None:
+        raise WrongReference(f"the event {reference!r} is not an allegation", pointer=pointer)
+    pitch = memory.pitches.get(seqs[0])
+    if kind.refers_to == "pitch" and "pitches" in kind.needs and pitch is None:
+        raise WrongReference(f"the event {reference!r} is not an authorised pitch", pointer=pointer)
+    if kind.name == "reversal":
+        _may_be_reversed(memory, spoken, reference, pointer)
+    return replace(
+        context,
+        breach=breach,
+        allegation=alleged,
+        pitch=pitch,
+        spoken_of=spoken.kind.name,
+        done=any(each.ratio and each.about in seqs for each in memory.outcomes.values()),
+        past=_past(memory, told, seqs, breach, context, schedule),
+        repeats=repeats(memory.breaches.values(), breach, context.policy["breach.repeat_window"]),
+    )
+
+
+def _apology(memory: Memory, seqs: Sequence[int], reference: str, pointer: str) -> tuple[int, ...]:
+    found = tuple(seq for seq in seqs if seq in memory.written and memory.written[seq].kind == "apology")
+    if not found:
+        raise WrongReference(f"the event {reference!r} is not an apology", pointer=pointer)
+    return found
+
+
+def _breach(memory: Memory, seqs: Sequence[int]) -> Breach | None:
+    """The breach meant: one of these entries, charged for one of them, or owned by one of them."""
+    lines = [memory.written[seq] for seq in seqs if seq in memory.written]
+    owned = [line.about for line in lines if line.kind == "apology" and line.about is not None]
+    return memory.breach_of([*seqs, *owned])
+
+
+def _may_be_reversed(memory: Memory, spoken: Spoken, reference: str, pointer: str) -> None:
+    if spoken.kind.name in UNDOING:
+        raise WrongReference(f"the event {reference!r} is itself an undoing: report anew instead", pointer=pointer)
+    meant = {seq for each in spoken.seqs for seq in (each, memory.written[each].about)}
+    if any(seq in memory.breaches and memory.breaches[seq].cleared for seq in meant if seq is not None):
+        raise AlreadyDone(f"the event {reference!r} was cleared: there is nothing left of it", pointer=pointer)
+
+
+def _past(
+    memory: Memory, told: Told, seqs: Sequence[int], breach: Breach | None, context: Context, schedule: Schedule
+) -> tuple[Past, ...]:
+    """What survives of the entries that the price looks at."""
+    kind, day = told.kind.name, context.day
+    if kind == "apology" and breach is not None:
+        # Measured on the day it was made; what is undone, on the day of that.
+        return (memory.written[breach.seq].left_of_breach(breach, context.occurred_day, schedule),)
+    if kind == "reception":
+        return _left(memory.resting_on(seqs), day, schedule)
+    if kind == "outcome":
+        lines = [each for each in memory.resting_on(seqs) if each.seq in seqs]
+        return _left(lines, day, schedule)
+    if kind not in UNDOING:
+        return ()
+    resting = [each for each in memory.resting_on(seqs) if each.kind != "burst"]
+    return tuple(_unpaid(past) if _waits(memory, told) else past for past in _left(resting, day, schedule))
+
+
+def _left(entries: Iterable[Written], day: int, schedule: Schedule) -> tuple[Past, ...]:
+    return tuple(entry.left(day, schedule) for entry in entries)
+
+
+def _waits(memory: Memory, told: Told) -> bool:
+    """An act of a busy day whose credit was taken back already: undoing it only keeps it from being paid."""
+    spoken: Any = told.spoken
+    return spoken.kind.name == "engagement" and memory.tallies.get(spoken.day, Tally()).held
+
+
+def _unpaid(past: Past) -> Past:
+    return past._replace(surviving=Move())

@@ -296,6 +296,14 @@ def insert(session: Session, table: Table, rows: Sequence[Row]) -> None:
                 copy.write_row(row)
 
 
+def insert_new(session: Session, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the few rows that are not there yet. Rows in the table's column order."""
+    names = ", ".join(column.name for column in table.columns)
+    marks = ", ".join("?" for _ in table.columns)
+    for row in rows:
+        execute(session, f"INSERT INTO {table.name} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", row)
+
+
 def upsert(session: Session, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows, or replace all but the key of those that are there. Rows in the table's column order."""
     if not rows:

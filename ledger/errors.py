@@ -74,9 +74,10 @@ class Forbidden(LedgerError):
 
 
 class Refusal(LedgerError):
-    """A well-formed event that the books do not accept. Remembered under its external_ref."""
+    """A well-formed event that the books do not accept. Remembered under its external_ref, if `remembered`."""
 
     code = "refused"
+    remembered = True
 
 
 class UnknownReference(Refusal):
@@ -95,6 +96,44 @@ class AlreadyDone(Refusal):
     """Owned, evaded, cleared or reversed once already."""
 
     code = "already_done"
+
+
+class TooEarly(Refusal):
+    """It may be told, but not yet. Never remembered."""
+
+    code = "too_early"
+    remembered = False
+
+
+class TooLate(Refusal):
+    """It no longer counts."""
+
+    code = "too_late"
+
+
+class Unchanged(Refusal):
+    """There is nothing to write down. Never remembered."""
+
+    code = "unchanged"
+    remembered = False
+
+
+class NotLetIn(Refusal):
+    """The creator has not let the brand in, or no longer."""
+
+    code = "not_let_in"
+
+
+class IllegalTransition(Refusal):
+    """It is not in a state from which that may happen."""
+
+    code = "illegal_transition"
+
+
+class ExceedsAvailable(Refusal):
+    """More than is available: trust can't be leveraged."""
+
+    code = "exceeds_available"
 
 
 class BackfillClosed(Refusal):

@@ -21,8 +21,10 @@ from ledger.kinds.base import Kind
 
 EARLIEST_US = 946_684_800_000_000  # 2000-01-01: nothing this ledger speaks of is older
 SKEW_US = 5 * 60 * 1_000_000
-METER = re.compile(r"network:[a-z0-9][a-z0-9_-]{0,63}")
+METER = re.compile(r"(network|brand):[a-z0-9][a-z0-9_-]{0,63}")
+OWN = "trust-ledger"  # the source of what the ledger does by itself, or was asked to do through its own endpoints
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+METER_FORM = "must be network:<slug> or brand:<slug>; it may be left out where the creator is named by network"
 CREATOR_FORM = "must be a UUID or network:external_id"
 REFERENCE = facts_of.Name("the partner's own reference, unique for life per creator and partner", 200)
 
@@ -116,7 +118,10 @@ def new_event(
     occurred_at_us: int,
     pepper: bytes,
 ) -> NewEvent:
-    """Check an event and seal the names in it. Raises InvalidEvent naming every field that is wrong."""
+    """Check an event and seal the names in it. Raises InvalidEvent naming every field that is wrong.
+
+    Kinds that the ledger posts by itself are taken from no other source than OWN.
+    """
     errors: list[tuple[str, str]] = []
     try:
         ref = parse_ref(creator)
@@ -125,7 +130,7 @@ def new_event(
     if meter is None and ref.network is not None:
         meter = f"network:{ref.network}"
     if not isinstance(meter, str) or not METER.fullmatch(meter):
-        errors.append(("/meter", "must be network:<slug>; it may be left out where the creator is named by network"))
+        errors.append(("/meter", METER_FORM))
     try:
         external_ref = REFERENCE.read(external_ref)
     except ValueError as reason:
@@ -135,7 +140,9 @@ def new_event(
     known_kind: Kind | None = None
     told: Any = None
     try:
-        known_kind = kinds.named(kind)
+        known_kind = kinds.named(kind, internal=source == OWN)
+        if isinstance(meter, str) and meter.partition(":")[0] not in known_kind.meters:
+            errors.append(("/meter", f"must be {' or '.join(f'{one}:<slug>' for one in known_kind.meters)} for {kind}"))
         told = facts_of.read(known_kind.facts, facts, seal=lambda name: seal(pepper, name))
     except InvalidEvent as wrong:
         errors += wrong.errors

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import orjson
 
 from ledger import db
-from ledger.books import BookKey, OpenBook
 from ledger.db import Reading, Row, Session
-from ledger.economy import PPM
 from ledger.events import NewEvent, Posted, Receipt, differing_field
-from ledger.kinds.base import Breach, Tally
-from ledger.policy import daily_keep
 
 Ref = tuple[str, str, str]
 
@@ -37,6 +33,21 @@ def followers(session: Session, keys: Iterable[tuple[str | None, str]]) -> dict[
     return {(row[0], row[1]): row[2] for row in rows}
 
 
+def attested(session: Session) -> frozenset[str]:
+    """The networks on which accounts are attested, and standing worked out from them."""
+    rows = db.fetch(session, "SELECT name FROM figure WHERE name LIKE ?", ("standing:%",))
+    return frozenset(row[0].partition(":")[2] for row in rows)
+
+
+def standings(session: Session, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Engagers' standing relative to the average account in ppm, by (network, engager); nobody's is left out."""
+    sql = (
+        "SELECT t.network, t.engager, t.relative FROM {keys} CROSS JOIN standing t"
+        " WHERE t.network = k.c0 AND t.engager = k.c1"
+    )
+    return {(row[0], row[1]): row[2] for row in db.fetch_keyed(session, sql, ("text", "text"), sorted(keys))}
+
+
 def known_events(session: Session, refs: Iterable[Ref]) -> dict[Ref, Row]:
     """Events already stored under these references: their columns in table order."""
     sql = (
@@ -46,46 +57,6 @@ def known_events(session: Session, refs: Iterable[Ref]) -> dict[Ref, Row]:
     )
     rows = db.fetch_keyed(session, sql, ("id", "text", "text"), sorted(refs))
     return {(row[0], row[2], row[3]): row for row in rows}
-
-
-def load_ties(session: Session, books: Mapping[BookKey, OpenBook], keys: Iterable[tuple[str, str, str]]) -> None:
-    """Load how often these engagers were active lately."""
-    sql = (
-        "SELECT t.creator_id, t.meter, t.engager, t.acts, t.day FROM {keys} CROSS JOIN tie t"
-        " WHERE t.creator_id = k.c0 AND t.meter = k.c1 AND t.engager = k.c2"
-    )
-    for row in db.fetch_keyed(session, sql, ("id", "text", "text"), sorted(keys)):
-        books[row[0], row[1]].ties[row[2]] = (row[3], row[4])
-
-
-def load_tallies(session: Session, books: Mapping[BookKey, OpenBook], keys: Iterable[tuple[str, str, int]]) -> None:
-    """Load what these days have gathered so far."""
-    sql = (
-        "SELECT t.creator_id, t.meter, t.day, t.known, t.unknown, t.opening, t.posts, t.sponsored, t.corrections"
-        " FROM {keys} CROSS JOIN tally t WHERE t.creator_id = k.c0 AND t.meter = k.c1 AND t.day = k.c2"
-    )
-    for row in db.fetch_keyed(session, sql, ("id", "text", "int"), sorted(keys)):
-        books[row[0], row[1]].tallies[row[2]] = Tally(*row[3:])
-
-
-def load_breaches(session: Session, books: Mapping[BookKey, OpenBook], keys: Iterable[BookKey]) -> None:
-    """Load where the breaches of these books stand."""
-    sql = (
-        "SELECT t.creator_id, t.meter, t.seq, t.day, t.category, t.severity, t.amount, t.undisclosed, t.owned,"
-        " t.evaded, t.cleared FROM {keys} CROSS JOIN breach t WHERE t.creator_id = k.c0 AND t.meter = k.c1"
-    )
-    for row in db.fetch_keyed(session, sql, ("id", "text"), sorted(keys)):
-        books[row[0], row[1]].breaches[row[2]] = Breach(*row[2:7], *map(bool, row[7:]))
-
-
-def faded_count(count: int, days: int, half_life_days: int) -> int:
-    """A decaying count in ppm after some days."""
-    keep = daily_keep(half_life_days)
-    for _ in range(days):
-        if not count:
-            break
-        count = count * keep // PPM
-    return count
 
 
 def receipt(row: Row, *, status: str) -> Receipt:

@@ -1,207 +1,225 @@
-"""What a book remembers beside its balances, worked out again from its entries and their events.
+"""What a book remembers beside its balances: what prices look at, and what became of what happened.
 
-Tallies, ties, breaches and the undecayed record are kept by posting for speed; here they are built anew, so that
-the audit can compare them, and so that every event can be priced again in the context it was priced in.
+Posting works on the part of it that a batch needs, the audit on all of it, worked out anew from the first entry:
+both through this one code. Every memory is recomputable from entries and events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from ledger import contexts
-from ledger.books import Written
-from ledger.contexts import UNDOING
-from ledger.economy import PPM, State
-from ledger.errors import AlreadyDone, UnknownReference, WrongReference
-from ledger.kinds import charge
-from ledger.kinds.base import Breach, Context, Factors, Kind, Line, Past, Tally
-from ledger.policy import Policy, Schedule
+from ledger import economy
+from ledger.economy import PPM, Move, Pools, State, scale
+from ledger.kinds import gathered
+from ledger.kinds.base import (
+    Allegation,
+    Breach,
+    Kind,
+    Line,
+    Outcome,
+    Past,
+    Pitch,
+    Relationship,
+    Tally,
+)
+from ledger.labels import NAMES
+from ledger.policy import Policy, Schedule, daily_keep
 
-SETTLED_BY = {"apology": "owned", "evasion": "evaded"}
+UNDOING = ("reversal", "cleared")
+REFERABLE = frozenset(
+    {
+        *("pitch", "undisclosed_pitch", "pitch_published", "pitch_held", "breach", "apology"),
+        *("allegation", "answer", "substantiation"),
+    }
+)
+USUAL_DAYS = 28
+LONGEST_GAP = 366
+UNTOLD = 0  # the ratio of an outcome that was undone
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """An event that another speaks of: `day` is the one it counts for, `amount` what it did in all."""
+def faded_count(count: int, days: int, half_life_days: int) -> int:
+    """A decaying count in ppm after some days."""
+    keep = daily_keep(half_life_days)
+    for _ in range(days):
+        if not count:
+            break
+        count = count * keep // PPM
+    return count
+
+
+class Spoken(NamedTuple):
+    """An event that another speaks of: `day` is the one it counts for, `amount` what it did in this book in all."""
 
     kind: Kind
     day: int
     amount: int
-    entries: tuple[Written, ...]
+    seqs: tuple[int, ...]
+    brand: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An event as its entries need it. `ref` is its source and external_ref; `late_days` is how late it was told."""
+class Told(NamedTuple):
+    """An event as one of its books needs it: `ref` is its source and external_ref, `at_us` when it is recorded.
+
+    `engager_standing` is None where nobody is attested; `spoken` the event it refers to, None where that is not known.
+    """
 
     kind: Kind
     facts: Any
     ref: tuple[str, str]
     late_days: int
-    amount: int
-    spoken_of: Spoken | None = None
+    received_day: int
+    at_us: int
+    followers: int | None = None
+    engager_standing: int | None = None
+    forgotten: bool = False
+    spoken: Spoken | None = None
 
     @property
     def refers_to(self) -> tuple[str, str] | None:
         """The source and external_ref of the event that it speaks of."""
-        return (self.ref[0], getattr(self.facts, self.kind.refers_to)) if self.kind.refers_to else None
+        return reference(self.kind, self.facts, self.ref[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """An event with the lines that it must have become, and what they were priced on."""
-
-    told: Told
-    context: Context
-    lines: Sequence[Line]
+def reference(kind: Kind, facts: Any, source: str) -> tuple[str, str] | None:
+    """The source and external_ref of the event that one speaks of; None where it speaks of none."""
+    if kind.refers_to is None:
+        return None
+    return getattr(facts, "reported_by", None) or source, getattr(facts, kind.refers_to)
 
 
-@dataclass(slots=True)
+class Written(NamedTuple):
+    """What later lines may need to know of an entry: what it did, on which day, about what."""
+
+    seq: int
+    kind: str
+    about: int | None
+    day: int
+    move: Move
+    policy_version: str
+    gathered: tuple[int, int] = (0, 0)
+
+    def left(self, day: int, schedule: Schedule) -> Past:
+        """What survives of it on a day."""
+        move = economy.survive(self.move, self.day, day, schedule, policy_version=self.policy_version)
+        return Past(self.seq, self.kind, self.day, move)
+
+    def left_of_breach(self, breach: Breach, day: int, schedule: Schedule) -> Past:
+        """What the breach of this entry has left on a day, counted from the day it happened, told late or not.
+
+        As if all of it had been fresh: an apology is paid into fresh, and never by delay.
+        """
+        move = economy.survive(Move(-breach.amount), breach.day, day, schedule, policy_version=self.policy_version)
+        return Past(self.seq, self.kind, breach.day, move)
+
+
+class Planned(NamedTuple):
+    """A line with what it does: its number, what it is about, where it lands, the state after."""
+
+    seq: int
+    line: Line
+    about: int | None
+    move: Move
+    pools: Pools
+    after: State
+
+    def written(self, policy_version: str) -> Written:
+        """What later lines may need to know of it."""
+        effect = self.move._replace(**self.pools._asdict(), exact=True)
+        told = gathered(self.line.kind, self.line.factors)
+        return Written(self.seq, self.line.kind, self.about, self.after.day, effect, policy_version, told)
+
+
+@dataclass(slots=True, kw_only=True)
 class Memory:
-    """The memory of one book as its entries so far make it."""
+    """The memory of one book, or as much of it as was loaded. Ties are (acts, day, answers) by engager."""
 
-    schedule: Schedule
     credits_total: int = 0
     drains_total: int = 0
     breaches_total: int = 0
     apologies_total: int = 0
     last_pitch_day: int | None = None
+    label: str = NAMES[0]
+    holds: int = 0
+    generous: int = 0
+    usual: int = 0
+    busy: int = 0
+    busy_day: int = 0
     tallies: dict[int, Tally] = field(default_factory=dict)
-    ties: dict[str, tuple[int, int]] = field(default_factory=dict)
+    ties: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     breaches: dict[int, Breach] = field(default_factory=dict)
-    _reversed: set[int] = field(default_factory=set)
-    _kept: dict[int, Written] = field(default_factory=dict)
-    _about: dict[int, list[int]] = field(default_factory=dict)
-    _broken: dict[tuple[str, str], Spoken] = field(default_factory=dict)
+    allegations: dict[int, Allegation] = field(default_factory=dict)
+    pitches: dict[int, Pitch] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    relationships: dict[int, Relationship] = field(default_factory=dict)
+    written: dict[int, Written] = field(default_factory=dict)
+    about: dict[int, list[int]] = field(default_factory=dict)
+    undone: set[int] = field(default_factory=set)
 
-    def price(self, told: Told, stated: Factors, *, before: State, policy: Policy, opening: int) -> Priced:
-        """An event's lines worked out again. Raises Refusal where it could not have been posted.
+    @property
+    def relationship(self) -> Relationship | None:
+        """Where the brand of this book and its creator stand; None in a network's book."""
+        return self.relationships.get(0)
 
-        Two things nothing stored can prove are taken as `stated`, in the factors of its first entry: the audience of
-        an account, which partners change, and that an engager had been forgotten.
-        """
-        if told.kind.name == "engagement":
-            context = contexts.of_engagement(
-                before,
-                policy,
-                late_days=told.late_days,
-                opening=opening,
-                engager=told.facts.engager,
-                tallies=self.tallies,
-                ties={} if stated["repeat"] == PPM else self.ties,
-            )
-        else:
-            plain = Context(before, policy, before.day, told.late_days, followers=stated.get("followers"))
-            context, told = self._context(told, plain)
-        return Priced(told, context, told.kind.price(told.facts, context))
+    # What prices ask
 
-    def keep(self, priced: Priced, entries: Sequence[Written]) -> None:
-        """Take in an event whose entries are as they must be."""
-        told, context = priced.told, priced.context
-        self._count(entries, 1)
-        self._tally(priced, entries[0].gathered)
-        for entry in entries:
-            if entry.kind == "pitch":
-                self.last_pitch_day = entry.day
-            if entry.kind == "breach":
-                self._keep_breach(priced, entry, entries)
-        if told.kind.settles_breach and context.breach is not None:
-            self._mark(context.breach.seq, told.kind.settles_breach)
-            self._kept |= {entry.seq: entry for entry in entries}
-            self._about.setdefault(context.breach.seq, []).extend(entry.seq for entry in entries)
-        if told.kind.name in UNDOING and told.spoken_of is not None:
-            self._undo(told, told.spoken_of, context)
+    def tie(self, engager: str, day: int, half_life_days: int) -> int:
+        """How often an engager was here lately: a decayed count in ppm."""
+        acts, since, _ = self.ties.get(engager, (0, day, 0))
+        return faded_count(acts, day - since, half_life_days)
 
-    def _context(self, told: Told, plain: Context) -> tuple[Context, Told]:
-        if "corrections" in told.kind.counts:
-            near = contexts.corrections_near(self.tallies, plain.occurred_day)
-            return replace(plain, corrections_this_week=near), told
-        if told.refers_to is None:
-            return plain, told
-        spoken = told.spoken_of or self._broken.get(told.refers_to)
-        if spoken is None:
-            raise UnknownReference(f"no event {told.refers_to[1]!r} of this book comes before it")
-        breach = next((self.breaches[each.seq] for each in spoken.entries if each.seq in self.breaches), None)
-        if told.kind.name == "reversal":
-            self._may_be_reversed(spoken)
-        context = replace(
-            plain,
-            breach=breach,
-            past=self._past(told, spoken, breach, plain),
-            repeats=contexts.repeats(self.breaches.values(), breach, plain.policy["breach.repeat_window"]),
-        )
-        return context, replace(told, spoken_of=spoken)
+    def usual_on(self, day: int, policy: Policy) -> tuple[int, int]:
+        """What a usual day gathers before caps, and what this one has so far; in micro-trust."""
+        if self.busy_day >= day:
+            return self.usual, self.busy
+        usual, most = self.usual, scale(self.usual, policy["burst.factor"]) + policy["burst.allowance"]
+        usual += (min(self.busy, most) - usual) // USUAL_DAYS
+        for _ in range(min(day - self.busy_day - 1, LONGEST_GAP) if self.busy_day else 0):
+            usual -= usual // USUAL_DAYS
+        return usual, 0
 
-    def _may_be_reversed(self, spoken: Spoken) -> None:
-        if spoken.kind.name in UNDOING:
-            raise WrongReference("it undoes what is itself an undoing")
-        meant = {seq for entry in spoken.entries for seq in (entry.seq, entry.about)}
-        if any(self.breaches[seq].cleared for seq in meant if seq in self.breaches):
-            raise AlreadyDone("it undoes what was cleared before")
+    def held(self, at_us: int) -> int:
+        """What authorised pitches reserve at a moment, in micro-trust."""
+        return sum(pitch.held for pitch in self.pitches.values() if pitch.live(at_us))
 
-    def _past(self, told: Told, spoken: Spoken, breach: Breach | None, plain: Context) -> tuple[Past, ...]:
-        if breach is not None and told.kind.name == "apology":
-            return (self._kept[breach.seq].left_of_breach(breach, plain.occurred_day, self.schedule),)
-        resting = self._resting_on(spoken)
-        return tuple(item.left(plain.day, self.schedule) for item in resting if item.seq not in self._reversed)
+    def breach_of(self, seqs: Iterable[int]) -> Breach | None:
+        """The breach that one of these entries is, or that was charged for the allegation one of them is."""
+        for seq in seqs:
+            if seq in self.breaches:
+                return self.breaches[seq]
+            charged = self.allegations[seq].breach if seq in self.allegations else None
+            if charged is not None:
+                return self.breaches.get(charged)
+        return None
 
-    def _resting_on(self, spoken: Spoken) -> list[Written]:
-        """The entries of an event and those about them, in order."""
-        about = [self._kept[seq] for entry in spoken.entries for seq in self._about.get(entry.seq, ())]
-        return sorted([*spoken.entries, *about], key=lambda entry: entry.seq)
+    def allegation_of(self, seqs: Iterable[int]) -> Allegation | None:
+        """The allegation that one of these entries is."""
+        return next((self.allegations[seq] for seq in seqs if seq in self.allegations), None)
 
-    def _tally(self, priced: Priced, gathered: tuple[int, int]) -> None:
-        told, context = priced.told, priced.context
-        day = context.occurred_day
-        if told.kind.name == "engagement":
-            self.tallies[day] = context.tally.plus(*gathered)
-            if any(gathered):
-                self.ties[told.facts.engager] = (context.tie + PPM, context.day)
-        elif counts := told.kind.counted(told.amount):
-            tally = self.tallies.get(day, Tally())
-            self.tallies[day] = replace(tally, **{name: getattr(tally, name) + 1 for name in counts})
+    def resting_on(self, seqs: Iterable[int]) -> list[Written]:
+        """These entries and those about them, and about those, in order; reversals and reversed ones aside."""
+        found, due = set[int](), [*seqs]
+        while due:
+            seq = due.pop()
+            if seq in self.written and seq not in found:
+                found.add(seq)
+                due += self.about.get(seq, ())
+        return [self.written[seq] for seq in sorted(found - self.undone) if self.written[seq].kind != "reversal"]
 
-    def _keep_breach(self, priced: Priced, entry: Written, entries: Sequence[Written]) -> None:
-        told, context = priced.told, priced.context
-        hidden = told.kind.name == "undisclosed_pitch"
-        category = "undisclosed" if hidden else told.facts.category
-        severity = 0 if hidden else told.facts.severity
-        day = context.day if hidden else context.occurred_day
-        amount = charge(((line.kind, line.factors) for line in priced.lines), context.policy.rates)
-        self.breaches[entry.seq] = Breach(entry.seq, day, category, severity, amount, undisclosed=hidden)
-        self._kept |= {each.seq: each for each in entries}
-        self._broken[told.ref] = Spoken(told.kind, context.occurred_day, told.amount, tuple(entries))
+    # What happened
 
-    def _undo(self, told: Told, spoken: Spoken, context: Context) -> None:
-        undone = {past.seq for past in context.past}
-        items = [item for item in self._resting_on(spoken) if item.seq in undone]
-        self._count(items, -1)
-        if spoken.day in self.tallies:
-            counts = spoken.kind.counted(spoken.amount)
-            self.tallies[spoken.day] = self.tallies[spoken.day].without(spoken.entries[0].gathered, counts)
-        if told.kind.name == "reversal":
-            self._reversed |= undone
-            self._unmark(items)
+    def note(self, entry: Written) -> None:
+        """Remember an entry that others may speak of."""
+        self.written[entry.seq] = entry
+        if entry.about is not None:
+            known = self.about.setdefault(entry.about, [])
+            if entry.seq not in known:
+                known.append(entry.seq)
+            if entry.kind == "reversal":
+                self.undone.add(entry.about)
 
-    def _unmark(self, items: Iterable[Written]) -> None:
-        """An undone apology no longer owns its breach, an undone breach is no more, and so on."""
-        for item in items:
-            if item.kind in SETTLED_BY and item.about is not None:
-                self._mark(item.about, SETTLED_BY[item.kind], value=False)
-        for item in items:
-            if item.kind == "breach":
-                self._mark(item.seq, "cleared")
-
-    def _mark(self, seq: int, mark: str, *, value: bool = True) -> None:
+    def mark_breach(self, seq: int, **marks: Any) -> None:
+        """Record that a breach was owned, evaded or cleared, or is so no longer."""
         if seq in self.breaches:
-            self.breaches[seq] = replace(self.breaches[seq], **{mark: value})  # type: ignore[arg-type]
-
-    def _count(self, items: Iterable[Written], sign: int) -> None:
-        """Add entries to the undecayed record, or take undone ones out of it."""
-        for item in items:
-            self.credits_total += sign * max(item.move.credits, 0)
-            self.drains_total += sign * max(item.move.drains, 0)
-            self.breaches_total += sign * (item.kind == "breach")
-            self.apologies_total += sign * (item.kind == "apology")
+            self.breaches[seq] = self.breaches[seq]._replace(**marks)

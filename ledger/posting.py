@@ -8,28 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import orjson
 
-from ledger import books, chain, db, events, lookups, tables
-from ledger.batches import Batch, Job, context_of, entries_of, open_batch, referred
+from ledger import books, chain, db, events, keeping, lookups, tables, upkeep
+from ledger.batches import Batch, Job, context_of, network_of, open_batch, policy_of, told_to
 from ledger.books import OpenBook
-from ledger.contexts import UNDOING
 from ledger.db import Session
-from ledger.economy import DAY_US, PPM
+from ledger.economy import DAY_US
 from ledger.errors import BackfillClosed, OutOfOrder, Refusal, Unavailable
 from ledger.events import SKEW_US, NewEvent, Posted, Receipt
-from ledger.kinds import KINDS, charge, engagement
-from ledger.kinds.base import Breach, Context, Line, Tally
+from ledger.kinds.base import Context, Line
+from ledger.memory import Told
 from ledger.policy import Schedule
 
 EVENT = tables.Event.__table__  # type: ignore[attr-defined]
-TALLY = tables.Tally.__table__  # type: ignore[attr-defined]
-TIE = tables.Tie.__table__  # type: ignore[attr-defined]
-BREACH = tables.Breach.__table__  # type: ignore[attr-defined]
 
 LONGEST_US = 50 * 1_000_000  # readers call a moment final once it is a minute past
 LATEST_DAYS = 366  # what is left of an older event is not worth the lock it would be worked out under
+
+
+class Priced(NamedTuple):
+    """An event priced in one of its books."""
+
+    book: OpenBook
+    told: Told
+    context: Context
+    lines: list[Line]
 
 
 class AtomicRefused(Exception):
@@ -72,13 +78,13 @@ def post(
 def _find_creators(session: Session, events: Sequence[NewEvent], receipts: dict[int, Receipt]) -> list[Job]:
     named = {_account(event) for event in events if event.creator.creator_id is None}
     accounts = lookups.accounts(session, named)
-    by_id = {(e.creator.creator_id, e.meter[8:]) for e in events if e.creator.creator_id and _asks_size(e)}
+    by_id = {(e.creator.creator_id, network_of(e.meter)) for e in events if e.creator.creator_id and _asks_size(e)}
     followers = lookups.followers(session, by_id)
     jobs = []
     for index, event in enumerate(events):
         ref = event.creator
         if ref.creator_id:
-            size = followers.get((ref.creator_id, event.meter[8:]))
+            size = followers.get((ref.creator_id, network_of(event.meter)))
             jobs.append(Job(index, event, ref.creator_id, size))
         elif (found := accounts.get(_account(event))) is not None:
             jobs.append(Job(index, event, *found))
@@ -103,34 +109,52 @@ def _unknown_creator(event: NewEvent) -> Receipt:
 
 def _post_one(batch: Batch, job: Job) -> Receipt:
     event, book = job.event, batch.books.get(job.book)
-    known = batch.known.get(job.ref(event.external_ref))
+    known = batch.known.get(job.ref)
     if known is not None:
         return lookups.replay(known, event)
     if book is None:
         return _unknown_creator(event)
     if (wrong := _wrong_time(batch, event)) is not None:
-        errors = (("/occurred_at", wrong),)
-        return Receipt(
-            event.external_ref,
-            "refused",
-            code="invalid_event",
-            detail=f"/occurred_at: {wrong}",
-            errors=errors,
-            remembered=False,
-        )
-    before = replace(book, new_entries=list(book.new_entries)) if event.kind.refers_to else book
+        return _unremembered(event, "invalid_event", f"/occurred_at: {wrong}", ("/occurred_at", wrong))
+    touched = [batch.books[key] for key in job.keys if key in batch.books]
+    may_refuse = event.kind.refers_to or event.kind.needs
+    before = [replace(each, new_entries=list(each.new_entries)) for each in touched] if may_refuse else touched
     try:
-        at = _recorded_at(batch, book, event)
+        priced = _price(batch, job, touched)
+    except Refusal as refusal:
+        for each in before:  # a refused event leaves no trace in its books, not even that they are live
+            batch.books[each.creator_id, each.meter] = each
+        if not refusal.remembered:
+            return _unremembered(event, refusal.code, refusal.detail, (refusal.pointer, refusal.detail))
+        return _remember(batch, job, {"code": refusal.code, "detail": refusal.detail, "pointer": refusal.pointer}, ())
+    return _write_priced(batch, job, priced)
+
+
+def _unremembered(event: NewEvent, code: str, detail: str, error: tuple[str, str]) -> Receipt:
+    errors = (error,) if error[0] else ()
+    return Receipt(event.external_ref, "refused", code=code, detail=detail, errors=errors, remembered=False)
+
+
+def _price(batch: Batch, job: Job, touched: Sequence[OpenBook]) -> list[Priced]:
+    """Settle the books of an event and price it in each, its own first. Raises Refusal."""
+    event, own = job.event, touched[0]
+    recorded = [_recorded_at(batch, book, event) for book in touched]
+    for place, (book, at) in enumerate(zip(touched, recorded, strict=True)):
         # A backfill's events of one moment are recorded microseconds apart, but never slip past midnight.
         day = (event.occurred_at_us if batch.backfill else at) // DAY_US
         book.settle(day, schedule=batch.schedule, recorded_at_us=max(at, book.recorded_at_us + 1))
-        at = max(at, book.recorded_at_us + 1)
-        context = context_of(batch, job, book)
-        lines = event.kind.price(event.facts, context)
-    except Refusal as refusal:
-        batch.books[job.book] = before  # a refused event leaves no trace in the book, not even that it is live
-        return _remember(batch, job, {"code": refusal.code, "detail": refusal.detail, "pointer": refusal.pointer}, ())
-    return _write_lines(batch, job, book, context, lines, at)
+        recorded[place] = max(at, book.recorded_at_us + 1)
+    found: list[Priced] = []
+    for book, at in zip(touched, recorded, strict=True):
+        policy = policy_of(batch, book)
+        told = told_to(batch, job, book, policy, at)
+        context = context_of(batch, job, book, told, policy)
+        if book is own or event.kind.beside is None:
+            lines = event.kind.price(event.facts, context)
+        else:
+            lines = event.kind.beside(event.facts, context, found[0].lines)
+        found.append(Priced(book, told, context, lines))
+    return found
 
 
 def _wrong_time(batch: Batch, event: NewEvent) -> str | None:
@@ -154,83 +178,28 @@ def _recorded_at(batch: Batch, book: OpenBook, event: NewEvent) -> int:
     return max(event.occurred_at_us, book.recorded_at_us + 1)
 
 
-def _write_lines(batch: Batch, job: Job, book: OpenBook, context: Context, lines: Sequence[Line], at: int) -> Receipt:
-    event = job.event
-    book.live = book.live or not batch.backfill
-    planned = book.plan(lines, policy=context.policy)
+def _write_priced(batch: Batch, job: Job, priced: Sequence[Priced]) -> Receipt:
+    planned = []
+    for book, _, context, lines in priced:
+        book.live = book.live or not batch.backfill
+        planned.append(book.plan(lines, policy=context.policy))
     posted = tuple(
-        Posted(event.meter, p.seq, p.line.kind, -p.pools.world, p.after.standing, p.pools.fresh + p.pools.bedrock)
-        for p in planned
+        Posted(one.book.meter, p.seq, p.line.kind, -p.pools.world, p.after.standing, p.pools.fresh + p.pools.bedrock)
+        for one, items in zip(priced, planned, strict=True)
+        for p in items
     )
     receipt = _remember(batch, job, {"entries": [list(entry) for entry in posted]}, posted)
     event_row = batch.new_events[-1]
-    book.write(
-        planned,
-        policy_version=context.policy.version,
-        event_id=event_row[1],
-        event_hash=event_row[12],
-        recorded_at_us=at,
-    )
-    _update_memory(batch, job, book, context, lines, posted)
+    for (book, told, context, _), items in zip(priced, planned, strict=True):
+        book.write(
+            items,
+            policy_version=context.policy.version,
+            event_id=event_row[1],
+            event_hash=event_row[12],
+            recorded_at_us=told.at_us,
+        )
+        upkeep.keep(book, told, context, items, own=book.meter == job.event.meter)
     return receipt
-
-
-def _update_memory(
-    batch: Batch, job: Job, book: OpenBook, context: Context, lines: Sequence[Line], planned: Sequence[Posted]
-) -> None:
-    event = job.event
-    day = context.occurred_day
-    if event.kind.name == "engagement":
-        known, unknown = engagement.raw_amount(lines[0].factors)
-        book.tallies[day] = context.tally.plus(known, unknown)
-        if known or unknown:
-            book.ties[event.facts.engager] = (context.tie + PPM, context.day)
-    elif counts := event.kind.counted(sum(posted.amount for posted in planned)):
-        tally = book.tallies.get(day, Tally())
-        book.tallies[day] = replace(tally, **{name: getattr(tally, name) + 1 for name in counts})
-    for line, posted in zip(lines, planned, strict=True):
-        if line.kind == "breach":
-            book.breaches[posted.seq] = _breach(event, posted, context, lines)
-    if event.kind.settles_breach and context.breach:
-        book.mark_breach(context.breach.seq, event.kind.settles_breach)
-    if event.kind.name in UNDOING:
-        book.uncount(past.seq for past in context.past)
-        _uncount_day(batch, job, book)
-    if event.kind.name == "reversal":
-        _unmark(book, context)
-
-
-def _uncount_day(batch: Batch, job: Job, book: OpenBook) -> None:
-    """What never was does not count towards the share of sponsored posts, nor fill up its day's cap."""
-    undone = batch.known[job.ref(referred(job.event))]
-    written = [book.written[seq] for _, seq in entries_of(undone)]
-    day = min(undone[7] // DAY_US, *(item.day for item in written))
-    tally = book.tallies.get(day)
-    if tally is not None:
-        amount = sum(entry[3] for entry in orjson.loads(undone[9])["entries"])
-        counts = KINDS[undone[5]].counted(amount)
-        book.tallies[day] = tally.without(written[0].gathered, counts)
-
-
-def _breach(event: NewEvent, posted: Posted, context: Context, lines: Sequence[Line]) -> Breach:
-    hidden = event.kind.name == "undisclosed_pitch"
-    day = context.day if hidden else context.occurred_day  # what was hidden is broken on the day it is found
-    category = "undisclosed" if hidden else event.facts.category
-    severity = 0 if hidden else event.facts.severity
-    amount = charge(((line.kind, line.factors) for line in lines), context.policy.rates)
-    return Breach(posted.seq, day, category, severity, amount, undisclosed=hidden)
-
-
-def _unmark(book: OpenBook, context: Context) -> None:
-    """An undone apology no longer owns its breach, an undone breach is no more, and so on."""
-    undone = {"apology": "owned", "evasion": "evaded"}
-    for past in context.past:
-        item = book.written[past.seq]
-        if item.kind in undone and item.about is not None:
-            book.mark_breach(item.about, undone[item.kind], value=False)
-    for past in context.past:
-        if past.kind == "breach":
-            book.mark_breach(past.seq, "cleared")
 
 
 def _remember(batch: Batch, job: Job, outcome: Mapping[str, object], entries: tuple[Posted, ...]) -> Receipt:
@@ -251,7 +220,7 @@ def _remember(batch: Batch, job: Job, outcome: Mapping[str, object], entries: tu
     )
     hashed = (*row, chain.event_hash(row))
     batch.new_events.append(hashed)
-    batch.known[job.ref(event.external_ref)] = hashed
+    batch.known[job.ref] = hashed
     if entries:
         return Receipt(event.external_ref, "posted", row[1], entries)
     return lookups.receipt(hashed, status="refused")
@@ -260,29 +229,4 @@ def _remember(batch: Batch, job: Job, outcome: Mapping[str, object], entries: tu
 def _write(session: Session, batch: Batch) -> None:
     db.insert(session, EVENT, batch.new_events)
     books.write_back(session, batch.books.values())
-    tallies, ties, breaches = [], [], []
-    for book in batch.books.values():
-        key = (book.creator_id, book.meter)
-        tallies += [
-            (*key, day, t.known, t.unknown, t.opening, t.posts, t.sponsored, t.corrections)
-            for day, t in book.tallies.items()
-        ]
-        ties += [(*key, engager, *tie) for engager, tie in book.ties.items()]
-        breaches += [
-            (
-                *key,
-                b.seq,
-                b.day,
-                b.category,
-                b.severity,
-                b.amount,
-                b.undisclosed,
-                b.owned,
-                b.evaded,
-                b.cleared,
-            )
-            for b in book.breaches.values()
-        ]
-    db.upsert(session, TALLY, tallies)
-    db.upsert(session, TIE, ties)
-    db.upsert(session, BREACH, breaches)
+    keeping.write_back(session, batch.books)

@@ -6,22 +6,25 @@ Nothing stored is believed: hashes, amounts, balances, times and memos are compu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
 
-from ledger import books, chain, economy, kinds
-from ledger.books import Written
+from ledger import books, chain, contexts, economy, kinds, upkeep
 from ledger.db import Row
-from ledger.economy import DAY_US, Move, Pools, State
+from ledger.economy import DAY_US, PPM, Pools, State
 from ledger.errors import LedgerError, UnknownReference
 from ledger.kinds import facts as facts_of
-from ledger.kinds.base import Factors, Line
-from ledger.memory import Memory, Priced, Spoken, Told
+from ledger.kinds.base import Context, Factors, Line
+from ledger.memory import REFERABLE, Memory, Planned, Spoken, Told
 from ledger.policy import Policy, Schedule
 
 SETTLEMENT = "settlement"
+REMEMBERED = (
+    *("credits_total", "drains_total", "breaches_total", "apologies_total", "last_pitch_day", "label", "holds"),
+    *("generous", "usual", "busy", "busy_day"),
+)
 
 
 class EntryRow(NamedTuple):
@@ -81,6 +84,26 @@ class Undone(NamedTuple):
     entries: Sequence[Row]
 
 
+class Priced(NamedTuple):
+    """An event with the lines that it must have become; `own` is False in the other book that it touches."""
+
+    told: Told
+    context: Context
+    lines: list[Line]
+    own: bool
+
+
+@dataclass(slots=True)
+class Aside:
+    """What the books of a creator that come first tell of events that are another book's: by event id and meter."""
+
+    told: dict[tuple[str | None, str], Priced] = field(default_factory=dict)
+
+    def of(self, event_id: str) -> dict[str, Priced]:
+        """What other books hold of an event, by meter."""
+        return {meter: priced for (event, meter), priced in self.told.items() if event == event_id}
+
+
 class Wrong(Exception):
     """What is stored is not what it has to be. `seq` is the entry meant."""
 
@@ -98,6 +121,7 @@ class Replay:
     schedule: Schedule
     policies: Mapping[str, Policy]
     memory: Memory
+    aside: Aside
     seq: int = 0
     head: bytes = b""
     recorded_at_us: int = 0
@@ -107,9 +131,11 @@ class Replay:
     opening: int = 0
     events: int = 0
     _event_id: str | None = None
+    _entry_policy: str = ""
     _priced: Priced | None = None
     _due: list[Any] = field(default_factory=list)
-    _entries: list[Written] = field(default_factory=list)
+    _entries: list[Planned] = field(default_factory=list)
+    _spoken: dict[tuple[str, str], Spoken] = field(default_factory=dict)
 
     def take(self, row: EntryRow, event: EventRow | None, target: Undone | None) -> None:
         """Check the next entry and take it in. `target` is the event it reverses, by its entry. Raises Wrong."""
@@ -135,7 +161,7 @@ class Replay:
             self._same(name, getattr(book, name), getattr(self, name))
         for name, held, due in zip(State._fields, book.state, self.state, strict=True):
             self._same("settled_through" if name == "day" else name, held, due)
-        for name in ("credits_total", "drains_total", "breaches_total", "apologies_total", "last_pitch_day"):
+        for name in REMEMBERED:
             self._same(name, getattr(book, name), getattr(self.memory, name))
         if self.live and not book.live:
             raise Wrong(self.seq, "the book says that it is still open to backfill, but it holds live entries")
@@ -191,13 +217,29 @@ class Replay:
             self._open(row, event)
             priced = self._priced = self._price(row, event, target, factors, before=before, policy=policy)
         self._hear(row, event, after)
-        effect = Move(row.fresh, row.bedrock, row.mending_pitch, row.mending_breach, *move[4:8], exact=True)
-        gathered = kinds.gathered(row.kind, factors)
-        self._entries.append(Written(row.seq, row.kind, row.about, after.day, effect, row.policy_version, gathered))
-        self._check_line(row, priced.lines[len(self._entries) - 1])
+        line = Line(row.kind, factors)
+        self._entries.append(Planned(row.seq, line, row.about, move, pools, after))
+        if priced.own:
+            self._check_line(row, priced.lines[len(self._entries) - 1])
+        else:
+            priced.lines.append(line)
         if not self._due:
-            self.memory.keep(priced, self._entries)
+            self._keep(event, priced)
         return after
+
+    def _keep(self, event: EventRow, priced: Priced) -> None:
+        """Take in an event whose entries are as they must be; what is another book's is left for that one to check."""
+        told, context = priced.told, priced.context
+        if told.kind.name in REFERABLE or told.kind.refers_to:
+            for item in self._entries:
+                self.memory.note(item.written(self._entry_policy))
+            amount = sum(-item.pools.world for item in self._entries)
+            seqs = tuple(item.seq for item in self._entries)
+            brand = getattr(told.facts, "brand", "")
+            self._spoken[told.ref] = Spoken(told.kind, context.occurred_day, amount, seqs, brand)
+        upkeep.keep(self.memory, told, context, self._entries, own=priced.own)
+        if not priced.own:
+            self.aside.told[event.event_id, self.meter] = priced
 
     def _on(self, day: int, seq: int) -> State:
         """The state on a day that no settlement leads to: only an empty one stays what it was."""
@@ -236,23 +278,73 @@ class Replay:
         self, row: EntryRow, event: EventRow, target: Undone | None, factors: Factors, *, before: State, policy: Policy
     ) -> Priced:
         """What the event comes to, worked out again from what it says and what the book held. Raises Wrong."""
-        kind = kinds.KINDS[event.kind]
-        late_days = max(0, before.day - event.occurred_at_us // DAY_US)
-        ref, amount = (event.source, event.external_ref), sum(entry[3] for entry in self._due)
+        self._entry_policy = policy.version
+        own = event.meter == self.meter
         try:
-            # The names in it are sealed already.
-            facts: Any = facts_of.read(kind.facts, orjson.loads(event.facts), seal=str)
-            told = Told(kind, facts, ref, late_days, amount)
-            if row.kind == "reversal":
-                told = replace(told, spoken_of=self._spoken_of(told, target))
-            priced = self.memory.price(told, factors, before=before, policy=policy, opening=self.opening)
+            told = self._told(row, event, target, factors, before, policy)
+            beside = self.aside.of(event.event_id) if own and told.kind.beside else {}
+            relationship = next((priced.context.relationship for priced in beside.values()), None)
+            context = contexts.context_of(
+                self.memory,
+                told,
+                state=before,
+                policy=policy,
+                schedule=self.schedule,
+                opening=self.opening,
+                relationship=relationship,
+                own=own,
+            )
+            if not own:
+                return Priced(told, context, [], own)
+            lines = told.kind.price(told.facts, context)
+            self._check_beside(row, event, told, lines, beside)
         except LedgerError as error:
             raise Wrong(row.seq, f"its event {event.event_id} cannot have been posted: {error.detail}") from error
-        if len(priced.lines) != len(self._due):
-            raise Wrong(
-                row.seq, f"its event {event.event_id} comes to {len(priced.lines)} entries, not {len(self._due)}"
-            )
-        return priced
+        if len(lines) != len(self._due):
+            raise Wrong(row.seq, f"its event {event.event_id} comes to {len(lines)} entries, not {len(self._due)}")
+        return Priced(told, context, lines, own)
+
+    def _told(
+        self, row: EntryRow, event: EventRow, target: Undone | None, stated: Factors, before: State, policy: Policy
+    ) -> Told:
+        """The event as posting saw it.
+
+        What nothing stored can prove is taken as stated in the factors of its first entry: the audience of an account,
+        which partners change, an engager's standing on that night, and that an engager had been forgotten.
+        """
+        kind = kinds.KINDS[event.kind]
+        # The names in it are sealed already.
+        facts: Any = facts_of.read(kind.facts, orjson.loads(event.facts), seal=str)
+        told = Told(
+            kind,
+            facts,
+            (event.source, event.external_ref),
+            max(0, before.day - event.occurred_at_us // DAY_US),
+            event.received_at_us // DAY_US,
+            row.recorded_at_us,
+            stated.get("followers"),
+        )
+        if kind.name == "engagement":
+            standing = stated["standing"]
+            low = standing - policy["engagement.standing_floor"] if standing < PPM else None
+            return told._replace(engager_standing=low, forgotten=stated["repeat"] == PPM)
+        if row.kind == "reversal":
+            return told._replace(spoken=self._spoken_of(told, target))
+        ref = told.refers_to
+        return told._replace(spoken=self._spoken.get(ref)) if ref else told
+
+    def _check_beside(
+        self, row: EntryRow, event: EventRow, told: Told, lines: list[Line], beside: Mapping[str, Priced]
+    ) -> None:
+        """What the event did to other books is what it comes to there."""
+        named = {entry[0] for entry in orjson.loads(event.outcome)["entries"]} - {self.meter}
+        if named != beside.keys():
+            meter = min(named ^ beside.keys())
+            raise Wrong(row.seq, f"its event {event.event_id} and the book {meter} disagree on whether it touched it")
+        for meter, priced in beside.items():
+            due = told.kind.beside(told.facts, priced.context, lines) if told.kind.beside else []
+            if [(line.kind, line.factors) for line in due] != [(line.kind, line.factors) for line in priced.lines]:
+                raise Wrong(row.seq, f"its event {event.event_id} did something else to the book {meter}")
 
     def _check_clock(self, row: EntryRow, event: EventRow) -> None:
         """A live entry is recorded when it came, a backfilled one when it happened; never before the last one."""
@@ -291,10 +383,14 @@ class Replay:
         ref = (target.event.source, target.event.external_ref) if target else None
         if target is None or ref != told.refers_to:
             raise UnknownReference("it reverses an entry that its event does not name")
-        entries = tuple(books.written_of(row, self.schedule) for row in target.entries if row[2] <= self.seq)
+        entries = [books.written_of(entry, self.schedule) for entry in target.entries if entry[2] <= self.seq]
+        for entry in entries:
+            if entry.seq not in self.memory.written:
+                self.memory.note(entry)
         day = min(target.event.occurred_at_us // DAY_US, *(entry.day for entry in entries))
-        amount = sum(entry[3] for entry in orjson.loads(target.event.outcome)["entries"])
-        return Spoken(kinds.KINDS[target.event.kind], day, amount, entries)
+        made = [entry for entry in orjson.loads(target.event.outcome)["entries"] if entry[0] == self.meter]
+        amount = sum(entry[3] for entry in made)
+        return Spoken(kinds.KINDS[target.event.kind], day, amount, tuple(entry.seq for entry in entries))
 
 
 def _compare(row: EntryRow, pools: Pools, after: State, source: str) -> None:

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from ledger import economy, kinds
 from ledger.economy import Move, State
 from ledger.kinds import KINDS, LINES, apology, base, engagement, pitch
-from ledger.kinds.base import Breach, Context, Past, Tally
+from ledger.kinds.base import Breach, Context, Past, Relationship, Tally
 from ledger.kinds.facts import read
 from tests.desk import DAY, FOUNDING, Desk, trust
+
+
+KNOWN = Relationship("accepted", DAY - 30, "intro", accepted_day=DAY - 30, exchanges=3)
 
 
 def context(**changes: Any) -> Context:
@@ -83,10 +86,10 @@ def test_an_engager_of_middling_standing() -> None:
 
 def test_the_unknown_are_bounded_together() -> None:
     """With 100 opening standing all unknown engagers earn 0.1 * 100 + 0.2 = 10.2 a day; s = 0.1 + 0.1 = 0.2."""
-    where = context(engager_standing=100_000, tally=Tally(opening=trust("100"), unknown=trust("9.7")))
+    where = context(engager_standing=100_000, tally=Tally(bound=trust("10.2"), unknown=trust("9.7")))
     first = moves("engagement", fan(), where)[0]
     assert (first.credits, first.known) == (trust("0.5"), 0)
-    where = context(engager_standing=100_000, tally=Tally(unknown=trust("0")))
+    where = context(engager_standing=100_000, tally=Tally(bound=trust("0.2")))
     assert moves("engagement", fan(), where)[0].credits == trust("0.2")
 
 
@@ -154,13 +157,13 @@ def test_a_disclosed_pitch() -> None:
         ({"state": State(day=DAY)}, {}, "1"),
         ({"state": State(trust("-40"), day=DAY)}, {}, "1"),
         ({"state": RICH}, {"fit": "0.5"}, "22.5"),
-        ({"state": RICH, "established": True}, {"fit": "0.5"}, "15"),
-        ({"state": RICH, "established": True}, {"fit": "1"}, "7.5"),
-        ({"state": RICH, "established": True}, {"fit": "0"}, "22.5"),
-        ({"state": RICH, "established": True}, {"fit": "0.5", "followers": 0}, "10.5"),
-        ({"state": RICH, "established": True}, {"fit": "0.5", "followers": 10**10}, "24"),
-        ({"state": RICH, "established": True, "followers": 10**10}, {"fit": "0.5"}, "24"),
-        ({"state": RICH._replace(pitches=2_000_000), "established": True}, {"fit": "0.5"}, "22.5"),
+        ({"state": RICH, "relationship": KNOWN}, {"fit": "0.5"}, "15"),
+        ({"state": RICH, "relationship": KNOWN}, {"fit": "1"}, "7.5"),
+        ({"state": RICH, "relationship": KNOWN}, {"fit": "0"}, "22.5"),
+        ({"state": RICH, "relationship": KNOWN}, {"fit": "0.5", "followers": 0}, "10.5"),
+        ({"state": RICH, "relationship": KNOWN}, {"fit": "0.5", "followers": 10**10}, "24"),
+        ({"state": RICH, "relationship": KNOWN, "followers": 10**10}, {"fit": "0.5"}, "24"),
+        ({"state": RICH._replace(pitches=2_000_000), "relationship": KNOWN}, {"fit": "0.5"}, "22.5"),
         ({"state": RICH._replace(pitches=90_000_000)}, {"fit": "0"}, "105"),
     ],
 )
@@ -174,7 +177,7 @@ def test_what_a_pitch_drains(where: dict[str, Any], facts: dict[str, Any], drain
 def test_what_mends_depends_on_reliability() -> None:
     """With 9 credits and 19 drains reliability is 10 / 30: 0.5 + 0.33 * 0.333333 = 0.609999 of 15 mends."""
     state = State(trust("300"), credits=trust("9"), drains=trust("19"), day=DAY)
-    told = moves("pitch", {"brand": "acme", "disclosure": "clear"}, context(state=state, established=True))
+    told = moves("pitch", {"brand": "acme", "disclosure": "clear"}, context(state=state, relationship=KNOWN))
     assert told[0].mending_pitch == trust("9.149985")
 
 

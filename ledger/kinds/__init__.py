@@ -10,7 +10,21 @@ from collections.abc import Iterable, Mapping
 from ledger import labels, scatter
 from ledger.economy import Move
 from ledger.errors import InvalidEvent
-from ledger.kinds import apology, breach, engagement, pitch, post, reversal, transparency
+from ledger.kinds import (
+    allegation,
+    apology,
+    breach,
+    burst,
+    engagement,
+    hold,
+    notice,
+    outcome,
+    pitch,
+    post,
+    relationship,
+    reversal,
+    transparency,
+)
 from ledger.kinds.base import Breach, Context, Factors, Kind, Line, LineKind, Past, Tally
 from ledger.policy import BOOK_PARAMETERS, Limit, Parameter, Rates
 
@@ -22,11 +36,26 @@ KINDS: dict[str, Kind] = {
         transparency.KIND,
         pitch.KIND,
         pitch.UNDISCLOSED,
+        outcome.KIND,
         breach.KIND,
         apology.KIND,
+        apology.RECEPTION,
         breach.EVASION,
         breach.CLEARED,
+        allegation.KIND,
+        allegation.ANSWER,
+        allegation.SUBSTANTIATION,
+        allegation.DISMISSAL,
+        relationship.EXCHANGE,
         reversal.KIND,
+        *relationship.STEP_KINDS,
+        hold.HELD,
+        *hold.STEP_KINDS,
+        hold.PUBLISHED,
+        allegation.SILENCE,
+        burst.RELEASE,
+        notice.LABEL,
+        notice.MARKER,
     )
 }
 LINES: dict[str, LineKind] = {
@@ -38,7 +67,20 @@ LINES: dict[str, LineKind] = {
         pitch.LINE,
         breach.LINE,
         apology.LINE,
+        apology.RECEPTION_LINE,
         breach.EVASION_LINE,
+        allegation.LINE,
+        allegation.ANSWER_LINE,
+        allegation.DISMISSAL_LINE,
+        outcome.LINE,
+        relationship.LINE,
+        relationship.RAPPORT,
+        hold.HELD_LINE,
+        hold.STEP_LINE,
+        burst.LINE,
+        burst.RELEASE_LINE,
+        notice.LABEL_LINE,
+        notice.MARKER_LINE,
         LineKind("cleared", "Cleared", reversal.amounts, breach.cleared_reason),
         reversal.LINE,
     )
@@ -62,11 +104,15 @@ LIMITS: tuple[Limit, ...] = (
 )
 
 
-def named(name: object) -> Kind:
-    """The kind of that name. Raises InvalidEvent naming the kinds there are."""
-    if not isinstance(name, str) or name not in KINDS:
-        raise InvalidEvent([("/kind", f"must be one of {', '.join(KINDS)}")])
-    return KINDS[name]
+PUBLIC: dict[str, Kind] = {name: kind for name, kind in KINDS.items() if not kind.internal}
+
+
+def named(name: object, *, internal: bool = False) -> Kind:
+    """The kind of that name, an `internal` one included where asked. Raises InvalidEvent naming all."""
+    known = KINDS if internal else PUBLIC
+    if not isinstance(name, str) or name not in known:
+        raise InvalidEvent([("/kind", f"must be one of {', '.join(known)}")])
+    return known[name]
 
 
 def title(line_kind: str) -> str:
@@ -99,6 +145,7 @@ __all__ = [
     "LIMITS",
     "LINES",
     "PARAMETERS",
+    "PUBLIC",
     "Breach",
     "Context",
     "Factors",

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from ledger.economy import PPM, Move, fade, scale
-from ledger.errors import AlreadyDone
+from ledger.errors import AlreadyDone, TooLate
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind
-from ledger.kinds.facts import Flag, Name, Whole
+from ledger.kinds.facts import REPORTER, Flag, Name, Whole
+from ledger.kinds.reversal import MOVED, undo
 from ledger.labels import percent
 from ledger.policy import Parameter, Policy, Rates
 
@@ -21,7 +22,7 @@ MOST_REACTIONS = 100_000_000_000
 class ApologyFacts:
     """Which breach is owned, with what parts, and how the audience took it so far."""
 
-    breach: Annotated[str, Name("external_ref of the breach it owns")]
+    breach: Annotated[str, Name("external_ref of the breach it owns, or of the allegation it was charged for")]
     responsibility: Annotated[bool, Flag("says 'this was my fault'")] = False
     repair: Annotated[bool, Flag("offers to put it right")] = False
     regret: Annotated[bool, Flag("says sorry")] = False
@@ -30,6 +31,17 @@ class ApologyFacts:
     forgiveness: Annotated[bool, Flag("asks to be forgiven")] = False
     positive: Annotated[int, Whole(0, MOST_REACTIONS, "reactions in favour so far")] = 0
     negative: Annotated[int, Whole(0, MOST_REACTIONS, "reactions against so far")] = 0
+    reported_by: Annotated[str | None, REPORTER] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptionFacts:
+    """How an apology has been received so far: all reactions to it up to now."""
+
+    apology: Annotated[str, Name("external_ref of the apology")]
+    positive: Annotated[int, Whole(0, MOST_REACTIONS, "reactions in favour so far")]
+    negative: Annotated[int, Whole(0, MOST_REACTIONS, "reactions against so far")]
+    reported_by: Annotated[str | None, REPORTER] = None
 
 
 def timeliness(delay_days: int, policy: Policy) -> int:
@@ -65,6 +77,42 @@ def price(facts: ApologyFacts, context: Context) -> list[Line]:
     return [Line("apology", factors, about=breach.seq)]
 
 
+def price_reception(facts: ReceptionFacts, context: Context) -> list[Line]:
+    """What survives of the apology, times the change of its acceptance. Raises TooLate after 30 days."""
+    breach, policy = context.breach, context.policy
+    if breach is None or not breach.owned or breach.cleared:
+        raise AlreadyDone("the apology no longer stands", pointer="/facts/apology")
+    made = min(past.day for past in context.past)
+    if context.occurred_day - made > policy["apology.reception_days"]:
+        days = policy["apology.reception_days"]
+        raise TooLate(f"how an apology is received counts for {days} days after it", pointer="/facts/apology")
+    factors = {
+        "before": breach.acceptance,
+        "after": acceptance(facts.positive, facts.negative, policy),
+    } | undo(context.past)
+    return [Line("reception", factors, about=min(past.seq for past in context.past))]
+
+
+def reception_amounts(factors: Factors, rates: Rates) -> Move:
+    """The apology's surviving parts, scaled by how acceptance changed: as if it had been so from the start."""
+    before, change = factors["before"], factors["after"] - factors["before"]
+
+    def part(name: str) -> int:
+        return (
+            scale(factors[name], change * PPM // before)
+            if change >= 0
+            else -scale(factors[name], -change * PPM // before)
+        )
+
+    return Move(**{name: part(name) for name in MOVED}, exact=True)
+
+
+def reception_reason(facts: Mapping[str, Any], factors: Factors) -> str:
+    """Why the line has its amount."""
+    then, now = percent(factors["before"]), percent(factors["after"])
+    return f"Reactions to your apology came in: it is accepted to {now}, where {then} was counted before."
+
+
 def amounts(factors: Factors, rates: Rates) -> Move:
     """A part at once to fresh, the rest to the mending pool."""
     whole = scale(
@@ -98,6 +146,7 @@ def _spoken(words: list[str]) -> str:
 
 KIND = Kind(
     name="apology",
+    meters=("network", "brand"),
     title="Apology",
     facts=ApologyFacts,
     price=price,
@@ -111,9 +160,20 @@ KIND = Kind(
         Parameter("apology.timeliness_floor", "share", "0", "1", "what the latest apology still counts"),
         Parameter("apology.prior_positive", "count", "0", "100000", "favourable reactions assumed before any come"),
         Parameter("apology.prior_all", "count", "1", "100000", "reactions assumed before any come"),
+        Parameter("apology.reception_days", "days", "1", "365", "reactions to an apology are counted for so long"),
         Parameter("apology.repeat", "share", "0", "1", "what an apology for a repeated kind of breach counts"),
     ),
     refers_to="breach",
     settles_breach="owned",
 )
+RECEPTION = Kind(
+    name="reception",
+    title="Reactions to an apology",
+    facts=ReceptionFacts,
+    price=price_reception,
+    example={"apology": "apology-1", "positive": 180, "negative": 20},
+    refers_to="apology",
+    meters=("network", "brand"),
+)
+RECEPTION_LINE = LineKind("reception", "Apology received", reception_amounts, reception_reason)
 LINE = LineKind("apology", "Apology", amounts, reason)

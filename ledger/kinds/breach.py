@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from ledger.economy import PPM, Move, fade, scale
 from ledger.errors import AlreadyDone
 from ledger.kinds.base import Breach, Context, Factors, Kind, Line, LineKind
-from ledger.kinds.facts import Choice, Flag, Name, Whole
+from ledger.kinds.facts import REPORTER, Choice, Flag, Name, Whole
 from ledger.kinds.reversal import undo
 from ledger.policy import Parameter, Rates
 
@@ -31,20 +31,27 @@ class BreachFacts:
 class AboutBreachFacts:
     """Which breach it is about."""
 
-    breach: Annotated[str, Name("external_ref of the breach")]
+    breach: Annotated[str, Name("external_ref of the breach, or of the allegation it was charged for")]
+    reported_by: Annotated[str | None, REPORTER] = None
 
 
 def price(facts: BreachFacts, context: Context) -> list[Line]:
     """(B + mending, at least 0, + floor) * share of the severity, less if self-reported. Lost until owned."""
     policy = context.policy
-    factors = {
+    own = policy["breach.self_reported"] if facts.self_reported else PPM
+    return [Line("breach", charge(facts.severity, context, self_reported=own))]
+
+
+def charge(severity: int, context: Context, *, self_reported: int = PPM) -> dict[str, int]:
+    """The factors of what a breach of that severity takes today."""
+    policy = context.policy
+    return {
         "standing": context.state.at_stake,
         "floor": policy["breach.floor"],
-        "share": policy[f"breach.severity_{facts.severity}"],
-        "self_reported": policy["breach.self_reported"] if facts.self_reported else PPM,
+        "share": policy[f"breach.severity_{severity}"],
+        "self_reported": self_reported,
         "late_days": context.late_days,
     }
-    return [Line("breach", factors)]
 
 
 def amounts(factors: Factors, rates: Rates) -> Move:
@@ -99,6 +106,11 @@ def evasion_reason(facts: Mapping[str, Any], factors: Factors) -> str:
     return "The breach was met with an evasive answer, which costs more trust than the breach alone."
 
 
+def price_cleared_beside(facts: AboutBreachFacts, context: Context, lines: list[Line]) -> list[Line]:
+    """What the pitch that was said to be hidden took from its brand's meter is given back too."""
+    return [Line("cleared", undo(context.past), about=min((past.seq for past in context.past), default=None))]
+
+
 def price_cleared(facts: AboutBreachFacts, context: Context) -> list[Line]:
     """What the book would hold had the breach, its evasion and its apology never been."""
     breach = _standing_breach(context)
@@ -112,6 +124,7 @@ def cleared_reason(facts: Mapping[str, Any], factors: Factors) -> str:
 
 KIND = Kind(
     name="breach",
+    meters=("network", "brand"),
     title="Breach of trust, substantiated",
     facts=BreachFacts,
     price=price,
@@ -128,6 +141,7 @@ KIND = Kind(
 )
 EVASION = Kind(
     name="evasion",
+    meters=("network", "brand"),
     title="Evasive answer to a breach",
     facts=AboutBreachFacts,
     price=price_evasion,
@@ -138,6 +152,8 @@ EVASION = Kind(
 )
 CLEARED = Kind(
     name="cleared",
+    meters=("network", "brand"),
+    beside=price_cleared_beside,
     title="Cleared of a breach",
     facts=AboutBreachFacts,
     price=price_cleared,

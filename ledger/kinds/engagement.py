@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from ledger.economy import PPM, Move, fade, scale
-from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Tally
+from ledger.kinds import burst
+from ledger.kinds.base import Context, Factors, Kind, Line, LineKind
 from ledger.kinds.facts import Choice, Flag, Name, Share
 from ledger.policy import Parameter, Policy, Rates
 
@@ -29,7 +30,10 @@ class EngagementFacts:
 
 
 def price(facts: EngagementFacts, context: Context) -> list[Line]:
-    """w * strength * s * r, then the caps of the day it happened on, then what the days between left of it."""
+    """w * strength * s * r, then the caps of the day it happened on, then what the days between left of it.
+
+    A day that gathers far more than usual is a burst: its credit is taken back and waits until it is released.
+    """
     policy = context.policy
     raw = {
         "weight": policy[f"engagement.{facts.act}"],
@@ -40,24 +44,37 @@ def price(facts: EngagementFacts, context: Context) -> list[Line]:
         "genuine": PPM if facts.incentive == "none" else 0,
     }
     amount = _raw(raw)
-    unknown = context.engager_standing is not None and context.engager_standing < policy["engagement.unknown_below"]
+    unknown = is_unknown(context.engager_standing, policy)
     before = context.tally
-    return [
-        Line(
-            "engagement",
-            raw
-            | {
-                "known_before": before.known,
-                "known_after": before.known + (0 if unknown else amount),
-                "unknown_before": before.unknown,
-                "unknown_after": before.unknown + (amount if unknown else 0),
-                "unknown_bound": _unknown_bound(before, policy),
-                "day_cap": policy["engagement.day_cap"],
-                "bedrock_share": policy["engagement.bedrock_share"],
-                "late_days": context.late_days,
-            },
-        )
-    ]
+    factors = raw | {
+        "known_before": before.known,
+        "known_after": before.known + (0 if unknown else amount),
+        "unknown_before": before.unknown,
+        "unknown_after": before.unknown + (amount if unknown else 0),
+        "unknown_bound": before.bound or 0,
+        "day_cap": policy["engagement.day_cap"],
+        "bedrock_share": policy["engagement.bedrock_share"],
+        "late_days": context.late_days,
+    }
+    if before.held:
+        return [Line("engagement", factors | {"held": PPM})]
+    if amount and is_burst(factors, context):
+        return [Line("engagement", factors | {"held": PPM}), burst.held_back(factors)]
+    return [Line("engagement", factors)]
+
+
+def is_unknown(relative_standing: int | None, policy: Policy) -> bool:
+    """An engager whom nobody vouches for, directly or not, where some are vouched for."""
+    return relative_standing is not None and relative_standing < policy["engagement.unknown_below"]
+
+
+def is_burst(factors: Factors, context: Context) -> bool:
+    """The day has gathered far more than a usual day does. Only what is told as it comes can be one, and only once."""
+    if not context.current or context.tally.held_at_us:
+        return False
+    gathered = factors["known_after"] + factors["unknown_after"]
+    most = scale(context.usual, context.policy["burst.factor"]) + context.policy["burst.allowance"]
+    return gathered > most
 
 
 def _raw(factors: Factors) -> int:
@@ -78,8 +95,10 @@ def _standing_factor(relative_standing: int | None, policy: Policy) -> int:
     return min(PPM, policy["engagement.standing_floor"] + relative_standing)
 
 
-def _unknown_bound(tally: Tally, policy: Policy) -> int:
-    return scale(max(tally.opening, 0), policy["engagement.unknown_share"]) + policy["engagement.unknown_allowance"]
+def unknown_bound(opening: int, earlier: int, policy: Policy) -> int:
+    """What unknown engagers may earn on a day: of their bound for 30 days, what the 29 days before it left."""
+    most = scale(max(opening, 0), policy["engagement.unknown_share"]) + policy["engagement.unknown_allowance"]
+    return max(0, most - earlier)
 
 
 def raw_amount(factors: Factors) -> tuple[int, int]:
@@ -87,17 +106,12 @@ def raw_amount(factors: Factors) -> tuple[int, int]:
     return factors["known_after"] - factors["known_before"], factors["unknown_after"] - factors["unknown_before"]
 
 
-def _credited(known: int, unknown: int, factors: Factors) -> tuple[int, int]:
-    """Fresh and bedrock parts of what a day's totals are worth: capped first, then split as a whole."""
-    total = min(factors["day_cap"], known + min(unknown, factors["unknown_bound"]))
-    bedrock = scale(total, factors["bedrock_share"])
-    return total - bedrock, bedrock
-
-
 def amounts(factors: Factors, rates: Rates) -> Move:
     """The difference an act makes to its day: cumulative totals are split and the difference posted."""
-    fresh_before, bedrock_before = _credited(factors["known_before"], factors["unknown_before"], factors)
-    fresh_after, bedrock_after = _credited(factors["known_after"], factors["unknown_after"], factors)
+    if "held" in factors:
+        return Move()
+    fresh_before, bedrock_before = burst.day_worth(factors["known_before"], factors["unknown_before"], factors)
+    fresh_after, bedrock_after = burst.day_worth(factors["known_after"], factors["unknown_after"], factors)
     fresh, bedrock = fresh_after - fresh_before, bedrock_after - bedrock_before
     acts = PPM if factors["known_after"] > factors["known_before"] else 0
     return fade(Move(fresh, bedrock, credits=fresh + bedrock, known=acts), factors["late_days"], rates)
@@ -120,6 +134,8 @@ def reason(facts: Mapping[str, Any], factors: Factors) -> str:
             "bought": "was bought",
         }
         return f"{what} that {paid.get(facts.get('incentive', ''), 'was incentivised')}: recorded, earns nothing."
+    if "held" in factors:
+        return f"{what} on a day with far more of them than usual: the day's credit waits until it has been looked at."
     notes = []
     if factors["repeat"] < PPM:
         notes.append("the same person was active here lately, so it counts for less")
@@ -127,7 +143,7 @@ def reason(facts: Mapping[str, Any], factors: Factors) -> str:
         notes.append("you two return each other's favours, so it counts half")
     if factors["standing"] < PPM:
         notes.append("the person's own standing is still low")
-    if sum(_credited(factors["known_after"], factors["unknown_after"], factors)) == factors["day_cap"]:
+    if sum(burst.day_worth(factors["known_after"], factors["unknown_after"], factors)) == factors["day_cap"]:
         notes.append("the day's limit is reached")
     if factors["late_days"]:
         notes.append(f"it was reported {factors['late_days']} days late and is worth what it would still be worth")
@@ -158,9 +174,12 @@ KIND = Kind(
             "share",
             "0",
             "1",
-            "unknown engagers' bound as part of opening standing",
+            "unknown engagers' bound in 30 days, as part of standing",
         ),
         Parameter("engagement.unknown_allowance", "trust", "0", "20", "unknown engagers' bound on top of that"),
+        Parameter("engagement.standing_slope", "factor", "0.1", "100", "what an engager of average standing counts"),
+        Parameter("standing.restart", "share", "0.05", "0.5", "part of all standing that attested accounts hand out"),
+        Parameter("standing.least_tie", "share", "0.001", "0.5", "a tie is forgotten below this part of an act"),
     ),
 )
 LINE = LineKind("engagement", "Engagement", amounts, reason)

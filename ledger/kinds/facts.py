@@ -124,6 +124,7 @@ class Flag:
 
 Field = Whole | Share | Choice | Name | Flag
 SLUG = r"[a-z0-9][a-z0-9_-]*"
+REPORTER = Name("whose reference that is, where it was reported by someone else", 64, SLUG)
 FORMS = {SLUG: "must be lower case letters, digits, - and _, and start with a letter or digit"}
 F = TypeVar("F")
 

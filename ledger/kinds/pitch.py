@@ -78,6 +78,12 @@ def drain(factors: Factors) -> int:
     return scale(max(once, factors["least"]), factors["times"])
 
 
+def taken_share(factors: Factors) -> int:
+    """The share of standing that a pitch takes, in ppm: what the brand's own meter loses too."""
+    share = scale(factors["base"], factors["fit"], factors["size"], factors["fatigue"], factors["stranger"])
+    return scale(min(share, factors["share_most"]), factors["times"])
+
+
 def price(facts: PitchFacts, context: Context) -> list[Line]:
     """The drain, and the credit for disclosing it."""
     factors = drain_factors(context, fit=facts.fit, followers=facts.followers, established=context.established)
@@ -89,16 +95,40 @@ def price(facts: PitchFacts, context: Context) -> list[Line]:
 def price_undisclosed(facts: UndisclosedPitchFacts, context: Context) -> list[Line]:
     """Two linked lines: the pitch as it would have cost, nothing mending, and the breach for the rest."""
     factors = drain_factors(
-        context, fit=facts.fit, followers=facts.followers, established=context.established, disclosed=False
+        context,
+        fit=facts.fit,
+        followers=facts.followers,
+        established=context.established,
+        disclosed=False,
     )
     once = drain(factors)
     rest = scale(once, context.policy["pitch.undisclosed"]) - once
     return [Line("pitch", factors), Line("breach", {"charge": rest, "late_days": 0}, linked=True)]
 
 
+def price_beside(facts: Any, context: Context, lines: list[Line]) -> list[Line]:
+    """The brand's own meter loses the same share of what it holds, and mends alike; it knows no least drain."""
+    return [beside(context, share=taken_share(lines[0].factors), mending=lines[0].factors["mending"])]
+
+
+def beside(context: Context, *, share: int, mending: int) -> Line:
+    """The line in a brand's book for a pitch that took a share (ppm) of the network's."""
+    standing = max(context.state.standing, 0)
+    return Line("pitch", {"held": standing, "share": share, "mending": mending, "late_days": context.late_days})
+
+
+def whole_drain(factors: Factors) -> int:
+    """What a pitch's line takes, in micro-trust: by the formula; as quoted, if there is as much; a brand's share."""
+    if "quoted" in factors:
+        return min(factors["quoted"], factors["available"])
+    if "held" in factors:
+        return min(scale(factors["held"], factors["share"]), factors["held"])
+    return drain(factors)
+
+
 def amounts(factors: Factors, rates: Rates) -> Move:
     """The drain leaves fresh; the mending share waits to return."""
-    whole = drain(factors)
+    whole = whole_drain(factors)
     mending = scale(whole, factors["mending"])
     move = Move(-whole, mending_pitch=mending, drains=whole, pitches=PPM)
     return fade(move, factors["late_days"], rates)
@@ -106,6 +136,11 @@ def amounts(factors: Factors, rates: Rates) -> Move:
 
 def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     """Why the line has its amount."""
+    brand = facts.get("brand", "a brand")
+    if "held" in factors:
+        return f"A sponsored post for {brand} took the same share of what this relationship holds."
+    if "quoted" in factors:
+        return _captured(brand, factors)
     notes = []
     if factors["stranger"] > PPM:
         notes.append("no relationship with the brand is on record")
@@ -115,11 +150,17 @@ def reason(facts: Mapping[str, Any], factors: Factors) -> str:
         notes.append("the product fits poorly")
     elif factors["fit"] <= PPM * 7 // 10:
         notes.append("the product fits well")
-    brand = facts.get("brand", "a brand")
     if not factors["mending"]:
         return f"A pitch for {brand} that nobody was told was paid: found later, and none of it mends."
     back = f"{percent(factors['mending'])} of it comes back with time"
     return f"A sponsored post for {brand}: {'; '.join([*notes, back])}."
+
+
+def _captured(brand: str, factors: Factors) -> str:
+    back = f"{percent(factors['mending'])} of it comes back with time"
+    if factors["quoted"] > factors["available"]:
+        return f"The sponsored post for {brand}: there was less left than quoted, so only that is taken; {back}."
+    return f"The sponsored post for {brand}, at the terms that were quoted; {back}."
 
 
 KIND = Kind(
@@ -144,6 +185,7 @@ KIND = Kind(
         Parameter("pitch.undisclosed", "factor", "1", "10", "multiplier for a pitch that was hidden"),
     ),
     counts=("posts", "sponsored"),
+    beside=price_beside,
 )
 UNDISCLOSED = Kind(
     name="undisclosed_pitch",
@@ -152,5 +194,6 @@ UNDISCLOSED = Kind(
     price=price_undisclosed,
     example={"brand": "nike", "fit": "0.4"},
     counts=("posts", "sponsored"),
+    beside=price_beside,
 )
 LINE = LineKind("pitch", "Sponsored post", amounts, reason)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from ledger.economy import Move
 from ledger.errors import AlreadyDone
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Past
-from ledger.kinds.facts import Choice, Name
+from ledger.kinds.facts import REPORTER, Choice, Name
 from ledger.policy import Rates
 
 WHY = ("mistake", "duplicate", "fraud", "dispute", "test")
@@ -21,11 +21,15 @@ class ReversalFacts:
 
     event: Annotated[str, Name("external_ref of the event to undo")]
     why: Annotated[str, Choice(WHY, "why it is undone")] = "mistake"
+    reported_by: Annotated[str | None, REPORTER] = None
+
+
+MOVED = tuple(name for name in Move._fields if name != "exact")
 
 
 def undo(past: tuple[Past, ...]) -> dict[str, int]:
     """The factors that undo entries: what survives of them, summed pool by pool."""
-    return {name: sum(getattr(item.surviving, name) for item in past) for name in Move._fields if name != "exact"}
+    return {name: sum(getattr(item.surviving, name) for item in past) for name in MOVED}
 
 
 def price(facts: ReversalFacts, context: Context) -> list[Line]:
@@ -35,9 +39,14 @@ def price(facts: ReversalFacts, context: Context) -> list[Line]:
     return [Line("reversal", undo((past,)), about=past.seq) for past in context.past]
 
 
+def price_beside(facts: ReversalFacts, context: Context, lines: list[Line]) -> list[Line]:
+    """The same in the other book that the event touched."""
+    return [Line("reversal", undo((past,)), about=past.seq) for past in context.past]
+
+
 def amounts(factors: Factors, rates: Rates) -> Move:
     """The opposite of what survives, pool by pool."""
-    return Move(**{name: -factors[name] for name in Move._fields if name != "exact"}, exact=True)
+    return Move(**{name: -factors[name] for name in MOVED}, exact=True)
 
 
 def reason(facts: Mapping[str, Any], factors: Factors) -> str:
@@ -59,5 +68,7 @@ KIND = Kind(
     price=price,
     example={"event": "engagement-1", "why": "duplicate"},
     refers_to="event",
+    meters=("network", "brand"),
+    beside=price_beside,
 )
 LINE = LineKind("reversal", "Reversal", amounts, reason)

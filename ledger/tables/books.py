@@ -83,6 +83,12 @@ class Book(SQLModel, table=True):
     breaches_total: int = Field(sa_type=BigInteger, default=0)
     apologies_total: int = Field(sa_type=BigInteger, default=0)
     last_pitch_day: int | None = Field(sa_type=BigInteger, default=None)
+    label: str = Field(sa_type=String(16), default="new")
+    holds: int = Field(sa_type=BigInteger, default=0)
+    generous: int = Field(sa_type=BigInteger, default=0)
+    usual: int = Field(sa_type=BigInteger, default=0)
+    busy: int = Field(sa_type=BigInteger, default=0)
+    busy_day: int = Field(sa_type=BigInteger, default=0)
 
 
 class Event(SQLModel, table=True):
@@ -168,16 +174,27 @@ class Entry(SQLModel, table=True):
 class Tally(SQLModel, table=True):
     """What a book's day gathered: uncapped engagement, and counts. Recomputable from events and entries."""
 
-    __table_args__ = (LEDGER,)
+    __table_args__ = (
+        Index(
+            "ix_tally_held",
+            "creator_id",
+            "meter",
+            "held_at_us",
+            sqlite_where=text("held_at_us > 0"),
+            postgresql_where=text("held_at_us > 0"),
+        ),
+        LEDGER,
+    )
     creator_id: str = Field(sa_type=ID, primary_key=True)
     meter: str = Field(sa_type=String(80), primary_key=True)
     day: int = Field(sa_type=BigInteger, primary_key=True)
     known: int = Field(sa_type=BigInteger, default=0)
     unknown: int = Field(sa_type=BigInteger, default=0)
-    opening: int = Field(sa_type=BigInteger, default=0)
+    bound: int | None = Field(sa_type=BigInteger, default=None)
     posts: int = Field(sa_type=BigInteger, default=0)
     sponsored: int = Field(sa_type=BigInteger, default=0)
     corrections: int = Field(sa_type=BigInteger, default=0)
+    held_at_us: int = Field(sa_type=BigInteger, default=0)
 
 
 class Tie(SQLModel, table=True):
@@ -189,6 +206,7 @@ class Tie(SQLModel, table=True):
     engager: str = Field(sa_type=String(32), primary_key=True)
     acts: int = Field(sa_type=BigInteger)
     day: int = Field(sa_type=BigInteger)
+    answers: int = Field(sa_type=BigInteger, default=0)
 
 
 class Breach(SQLModel, table=True):
@@ -206,6 +224,7 @@ class Breach(SQLModel, table=True):
     owned: bool = Field(default=False)
     evaded: bool = Field(default=False)
     cleared: bool = Field(default=False)
+    acceptance: int = Field(sa_type=BigInteger, default=0)
 
 
 class PolicyText(SQLModel, table=True):

@@ -63,6 +63,12 @@ def upgrade() -> None:
         sa.Column("breaches_total", sa.BigInteger(), nullable=False),
         sa.Column("apologies_total", sa.BigInteger(), nullable=False),
         sa.Column("last_pitch_day", sa.BigInteger(), nullable=True),
+        sa.Column("label", sa.String(length=16), nullable=False),
+        sa.Column("holds", sa.BigInteger(), nullable=False),
+        sa.Column("generous", sa.BigInteger(), nullable=False),
+        sa.Column("usual", sa.BigInteger(), nullable=False),
+        sa.Column("busy", sa.BigInteger(), nullable=False),
+        sa.Column("busy_day", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("bedrock >= 0", name=op.f("ck_book_bedrock")),
         sa.CheckConstraint("mending_breach >= 0", name=op.f("ck_book_mending_breach")),
         sa.CheckConstraint("mending_pitch >= 0", name=op.f("ck_book_mending_pitch")),
@@ -81,6 +87,7 @@ def upgrade() -> None:
         sa.Column("owned", sa.Boolean(), nullable=False),
         sa.Column("evaded", sa.Boolean(), nullable=False),
         sa.Column("cleared", sa.Boolean(), nullable=False),
+        sa.Column("acceptance", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("creator_id", "meter", "seq", name=op.f("pk_breach")),
     )
     op.create_table(
@@ -223,11 +230,20 @@ def upgrade() -> None:
         sa.Column("day", sa.BigInteger(), nullable=False),
         sa.Column("known", sa.BigInteger(), nullable=False),
         sa.Column("unknown", sa.BigInteger(), nullable=False),
-        sa.Column("opening", sa.BigInteger(), nullable=False),
+        sa.Column("bound", sa.BigInteger(), nullable=True),
         sa.Column("posts", sa.BigInteger(), nullable=False),
         sa.Column("sponsored", sa.BigInteger(), nullable=False),
         sa.Column("corrections", sa.BigInteger(), nullable=False),
+        sa.Column("held_at_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("creator_id", "meter", "day", name=op.f("pk_tally")),
+    )
+    op.create_index(
+        "ix_tally_held",
+        "tally",
+        ["creator_id", "meter", "held_at_us"],
+        unique=False,
+        sqlite_where=sa.text("held_at_us > 0"),
+        postgresql_where=sa.text("held_at_us > 0"),
     )
     op.create_table(
         "tie",
@@ -236,6 +252,7 @@ def upgrade() -> None:
         sa.Column("engager", sa.String(length=32), nullable=False),
         sa.Column("acts", sa.BigInteger(), nullable=False),
         sa.Column("day", sa.BigInteger(), nullable=False),
+        sa.Column("answers", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("creator_id", "meter", "engager", name=op.f("pk_tie")),
     )
     _append_only()
