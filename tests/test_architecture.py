@@ -22,7 +22,20 @@ VAGUE_NAMES = {"utils", "util", "services", "managers", "helpers", "models", "co
 HTTP_METHODS = {"get", "post", "put", "patch", "delete", "head", "options"}
 ROUTES = HTTP_METHODS | {"route"}
 
-PURE = ("economy", "kinds", "labels", "proposals", "scatter", "estimate", "calibration", "campaigns", "sticks", "policy", "soundness", "errors")
+PURE = (
+    "economy",
+    "kinds",
+    "labels",
+    "proposals",
+    "scatter",
+    "estimate",
+    "calibration",
+    "campaigns",
+    "sticks",
+    "policy",
+    "soundness",
+    "errors",
+)
 IMPURE_STDLIB = {"time", "random", "os", "secrets", "uuid", "socket", "subprocess", "sqlite3", "threading"}
 CLOCKS = {"now", "utcnow", "today", "fromtimestamp", "time", "time_ns"}
 CLOCK_OWNERS = ("api/", "jobs/", "ledger/cli.py")
