@@ -273,7 +273,7 @@ def test_standing_expires_with_its_ties(nights: Nights) -> None:
     """A tie that faded to next to nothing is forgotten, and with its last tie an account's standing."""
     nights.attest("fan0", "fan1")
     nights.run(DAY)
-    later = DAY + 30 * 10
+    later = DAY + 301
     nights.store(vouch("fan1", CREATORS[1], day=later))
     assert nights.run(later).forgotten == 3
     assert set(nights.relative()) == {seal("fan1")}
