@@ -64,13 +64,14 @@ class StepFacts:
 
 @dataclass(frozen=True, slots=True)
 class PublishedFacts:
-    """The post is out, disclosed as it says."""
+    """The post is out, disclosed as it says; at the rates of the policy that the quote was made under."""
 
     pitch: Annotated[str, PITCH]
     brand: Annotated[str, BRAND]
     disclosure: Annotated[str, DISCLOSURE]
     share: Annotated[int, Share("the share of standing that was quoted")]
     mending: Annotated[int, Share("the share of the drain that comes back")]
+    credit: Annotated[int, Share("the share of the drain that such a disclosure gives back")]
 
 
 def price_held(facts: HeldFacts, context: Context) -> list[Line]:
@@ -135,9 +136,8 @@ def price_published(facts: PublishedFacts, context: Context) -> list[Line]:
         "mending": facts.mending,
         "late_days": 0,
     }
-    share = context.policy[f"transparency.{facts.disclosure}"]
     drain = Line("pitch", factors, about=found.seq)
-    return [drain, transparency.for_pitch(pitch.whole_drain(factors), share, context)]
+    return [drain, transparency.for_pitch(pitch.whole_drain(factors), facts.credit, context)]
 
 
 def beside_published(facts: PublishedFacts, context: Context, lines: list[Line]) -> list[Line]:
@@ -221,6 +221,7 @@ PUBLISHED = Kind(
         "disclosure": "clear",
         "share": "0.04",
         "mending": "0.8",
+        "credit": "0.15",
     },
     refers_to="pitch",
     counts=("posts", "sponsored"),
