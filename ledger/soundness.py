@@ -187,7 +187,7 @@ def _fitting(found: Policy) -> Iterator[Case]:
     for where, state in (BOOKS | LARGE).items():
         by_fit = [_pitch(found, state, fit=fit) for fit in (0, PPM // 4, PPM // 2, PPM * 3 // 4, PPM)]
         for worse, better in pairwise(by_fit):
-            yield Case(f"{where} after a pitch that fits less, and one that fits better", worse, better, (0, 3_650))
+            yield Case(f"{where} after a pitch that fits less, and one that fits better", worse, better)
 
 
 def _warming(found: Policy) -> Iterator[Case]:
