@@ -6,6 +6,7 @@ from flask import Flask
 
 from api import (
     balances,
+    contests,
     creators,
     disputes,
     document,
@@ -41,7 +42,7 @@ RESOURCES = (
     policy.blp,
     health.blp,
 )
-PAGES = (document.blp, pages.blp)
+PAGES = (document.blp, pages.blp, contests.blp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -21,6 +21,7 @@ LEGEND = {
 }
 STEPS = (1, 2, 5)
 LEAST_SPAN = 10 * MICROS
+SMALL = (280, 84)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +178,53 @@ def scale(points: int, plus_minus: int) -> Scale:
     """Where a meter's points (in millionths) lie on a scale from 0 to 100."""
     value, spread = points / MICROS, plus_minus / MICROS
     return Scale(round(value, 2), round(max(0, value - spread), 2), round(min(100, value + spread), 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """A small drawing of one stick over a year, on its own scale; `low` and `high` are what its ends say."""
+
+    width: int
+    height: int
+    left: float
+    right: float
+    top: float
+    bottom: float
+    low: str
+    high: str
+    line: str
+    dots: tuple[tuple[float, float], ...]
+
+
+def small(
+    places: Sequence[tuple[int, int]],
+    *,
+    first: int,
+    last: int,
+    scale: tuple[int, int],
+    ends: tuple[str, str],
+    dotted: bool = False,
+) -> Small:
+    """(day, value) places on a scale (low, high), values in millionths, whose ends are written as told.
+
+    `dotted` where each place was read by itself and nothing is known between them. Needs at least one place.
+    """
+    frame = Frame(SMALL[0], SMALL[1], first, last, *scale, left=6, right=6, top=6, foot=6)
+    return Small(
+        width=frame.width,
+        height=frame.height,
+        left=frame.left,
+        right=frame.width - frame.right,
+        top=frame.top,
+        bottom=frame.height - frame.foot,
+        low=ends[0],
+        high=ends[1],
+        line=_path(frame, places),
+        dots=tuple((frame.x(day), frame.y(value)) for day, value in places) if dotted else (),
+    )
+
+
+def round_scale(values: Sequence[int]) -> tuple[int, int]:
+    """A scale from 0, or below where values are, to a round amount above them all; in millionths."""
+    step = _step(max(*values, LEAST_SPAN) - min(*values, 0), 4)
+    return min(*values, 0) // step * step, -(-max(*values, step) // step) * step

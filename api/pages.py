@@ -6,14 +6,17 @@ signed link. A private creator's page is there for the owner alone; to all other
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from api import charts, notation, problems, sheet, state
-from ledger import creators, economy, links, queries
+from api import charts, multiples, notation, problems, readings, sheet, state
+from ledger import creators, disputes, economy, links, queries
 from ledger.creators import Enrolled
+from ledger.disputes import Dispute
 from ledger.economy import DAY_US
 from ledger.errors import NotFound, UnknownCreator
 from ledger.events import UUID, CreatorRef
@@ -33,6 +36,7 @@ blp.add_app_template_filter(sheet.signed, "signed")
 blp.add_app_template_filter(sheet.percent, "percent")
 blp.add_app_template_filter(sheet.whole, "whole")
 blp.add_app_template_filter(notation.day, "iso")
+blp.add_app_template_filter(readings.written, "plain")
 blp.add_app_template_filter(sheet.spoken_day, "spoken")
 
 
@@ -48,7 +52,7 @@ class Asked:
     def query(self, **changes: object) -> str:
         """The query of a link to this page with some of it changed."""
         given = {"t": self.token, "meter": self.meter, **changes}
-        return "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
+        return urlencode({name: value for name, value in given.items() if value is not None}, safe=":")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,9 @@ class Page:
     weeks: tuple[Point, ...]
     open_breaches: tuple[OpenBreach, ...]
     cleared: int
+    sticks: multiples.Sticks
     rows: tuple[sheet.Row, ...]
+    contested: Mapping[int, Dispute]
     older: int | None
 
     @property
@@ -97,28 +103,35 @@ def no_page(error: HTTPException) -> Response | HTTPException:
     accepted = request.accept_mimetypes
     is_browser = accepted.best_match(["application/json", "text/html"]) == "text/html"
     if is_browser and not request.path.startswith("/v1/"):
-        return _answer(render_template("lost.html"), 404)
+        return answer(render_template("lost.html"), 404)
     return problems.of_http(error)
 
 
 @blp.get("/c/<name>")
 def creator_page(name: str) -> Response:
     """A creator's ledger page."""
-    asked = Asked(name, request.args.get("t"), request.args.get("meter"), _seq(request.args.get("before")))
+    asked = Asked(name, request.args.get("t"), request.args.get("meter"), seq_of(request.args.get("before")))
     try:
         page = state.ledger().database.read(lambda reader: look(reader, asked))
     except NotFound:
-        return _answer(render_template("lost.html", person=True, linked=asked.token is not None), 404)
-    return _answer(render_template("creator.html", page=page, book=page.book, title=title), 200)
+        return lost(linked=asked.token is not None)
+    return answer(render_template("creator.html", page=page, book=page.book, title=title), 200)
 
 
-def _answer(html: str, status: int) -> Response:
+def lost(*, linked: bool) -> Response:
+    """What anyone sees where there is no page of a person, or none for this reader."""
+    return answer(render_template("lost.html", person=True, linked=linked), 404)
+
+
+def answer(html: str, status: int) -> Response:
+    """A page that no cache may keep for others."""
     response = make_response(html, status)
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 
-def _seq(given: str | None) -> int | None:
+def seq_of(given: str | None) -> int | None:
+    """The number of a line as an address has it; None for what is none."""
     try:
         return SEQ.read(int(given)) if given else None
     except ValueError:
@@ -129,22 +142,39 @@ def look(reader: Reader, asked: Asked) -> Page:
     """Everything a page shows. Raises UnknownCreator where there is no page, or none for this reader."""
     ledger = state.ledger()
     now_us, schedule = ledger.clock(), ledger.schedule()
-    creator_id = asked.name if UUID.fullmatch(asked.name) else creators.by_handle(reader, asked.name)
-    creator = creators.get(reader, creator_id)
-    until_us = asked.token and links.read_page_link(ledger.settings, asked.token, creator_id=creator_id, now_us=now_us)
+    creator, until_us = whose(reader, asked)
     if creator.visibility != "public" and not until_us:
         raise UnknownCreator("no such page")
-    found = queries.balances(reader, creator=CreatorRef(creator_id), now_us=now_us, schedule=schedule)
+    found = queries.balances(reader, creator=CreatorRef(creator.creator_id), now_us=now_us, schedule=schedule)
     books = sorted(found.networks, key=lambda one: one.seq, reverse=True)
     book = next((one for one in books if asked.meter in (None, one.meter)), None)
     if book is None:
         raise NotFound("no such book")
-    page = _drawn(reader, asked, creator, book, now_us=now_us, schedule=schedule)
-    page = replace(page, meters=tuple(one.meter for one in found.networks))
+    meters = tuple(one.meter for one in found.networks)
+    page = _drawn(reader, asked, creator, book, meters, now_us=now_us, schedule=schedule)
     return _with_statement(reader, page, until_us // DAY_US, schedule) if until_us else page
 
 
-def _drawn(reader: Reader, asked: Asked, creator: Enrolled, book: Balance, *, now_us: int, schedule: Schedule) -> Page:
+def whose(reader: Reader, asked: Asked) -> tuple[Enrolled, int | None]:
+    """A page's creator, and until when its address opens it as the owner, None where not. Raises UnknownCreator."""
+    ledger = state.ledger()
+    creator_id = asked.name if UUID.fullmatch(asked.name) else creators.by_handle(reader, asked.name)
+    creator = creators.get(reader, creator_id)
+    if asked.token is None:
+        return creator, None
+    return creator, links.read_page_link(ledger.settings, asked.token, creator_id=creator_id, now_us=ledger.clock())
+
+
+def _drawn(
+    reader: Reader,
+    asked: Asked,
+    creator: Enrolled,
+    book: Balance,
+    meters: Sequence[str],
+    *,
+    now_us: int,
+    schedule: Schedule,
+) -> Page:
     """The page as the public sees it."""
     today = now_us // DAY_US
     policy = schedule.at(today, book.policy_version)
@@ -169,7 +199,7 @@ def _drawn(reader: Reader, asked: Asked, creator: Enrolled, book: Balance, *, no
         asked=asked,
         creator=creator,
         book=book,
-        meters=(book.meter,),
+        meters=tuple(meters),
         today=today,
         policy=policy,
         owner_until=None,
@@ -180,7 +210,9 @@ def _drawn(reader: Reader, asked: Asked, creator: Enrolled, book: Balance, *, no
         weeks=tuple(reversed(points[::-7])),
         open_breaches=tuple(queries.open_breaches(reader, **key, today=today, schedule=schedule, policy=policy)),
         cleared=queries.cleared_breaches(reader, **key),
+        sticks=multiples.look(reader, creator_id=creator.creator_id, meters=meters, now_us=now_us, schedule=schedule),
         rows=(),
+        contested={},
         older=None,
     )
 
@@ -196,7 +228,11 @@ def _with_statement(reader: Reader, page: Page, until_day: int, schedule: Schedu
         schedule=schedule,
     )
     older = lines[LINES - 1].seq if len(lines) > LINES else None
-    return replace(page, rows=tuple(sheet.rows(lines[:LINES])), older=older, owner_until=until_day)
+    shown = lines[:LINES]
+    span = {"first": shown[-1].seq, "last": shown[0].seq} if shown else {"first": 0, "last": 0}
+    contested = disputes.of_lines(reader, creator_id=page.creator.creator_id, meter=page.book.meter, **span)
+    rows = tuple(sheet.rows(shown, contested))
+    return replace(page, rows=rows, contested=contested, older=older, owner_until=until_day)
 
 
 def _ahead(book: Balance, today: int, schedule: Schedule) -> list[tuple[int, int]]:

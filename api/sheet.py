@@ -41,11 +41,13 @@ class Row:
         return len(self.lines) > 1
 
 
-def rows(lines: Sequence[StatementLine]) -> list[Row]:
-    """Rows for lines that come newest first."""
-    eventful = {line.recorded_at_us // DAY_US for line in lines if line.kind not in ROUTINE}
+def rows(lines: Sequence[StatementLine], contested: Collection[int] = ()) -> list[Row]:
+    """Rows for lines that come newest first. Those whose number is `contested` stand for themselves."""
+    told = {line.seq for line in lines if line.kind not in ROUTINE or line.seq in contested}
+    eventful = {line.recorded_at_us // DAY_US for line in lines if line.seq in told}
     dated = [(line, _day(line, eventful)) for line in lines]
-    return [_row(list(group)) for _, group in groupby(dated, key=lambda each: _fold(each[0], each[1], eventful))]
+    folded = groupby(dated, key=lambda each: _fold(each[0], each[1], told, eventful))
+    return [_row(list(group)) for _, group in folded]
 
 
 def _day(line: StatementLine, eventful: Collection[int]) -> int:
@@ -54,9 +56,9 @@ def _day(line: StatementLine, eventful: Collection[int]) -> int:
     return day - 1 if line.kind == SETTLEMENT and day in eventful else day
 
 
-def _fold(line: StatementLine, day: int, eventful: Collection[int]) -> tuple[str, int]:
+def _fold(line: StatementLine, day: int, told: Collection[int], eventful: Collection[int]) -> tuple[str, int]:
     """What it is folded by: routine by the week, or by the day where more happened on it, so that no days overlap."""
-    if line.kind not in ROUTINE:
+    if line.seq in told:
         return "line", line.seq
     return ("day", day) if day in eventful else ("week", day - date.fromordinal(EPOCH_DAY + day).weekday())
 

@@ -14,8 +14,9 @@ from ledger.policy import Schedule
 from ledger.sticks import Klout, Kred
 
 MONTH, YEAR = 30, 365
-ACTS = ("engagement", "post", "transparency", "pitch", "breach", "apology", "evasion", "cleared", "reversal")
-BY_LEDGER = ("cleared", "reversal")
+BY_CREATOR = ("post", "transparency", "pitch", "breach", "apology", "evasion")
+BY_LEDGER = ("cleared", "reversal", "burst", "release")
+ACTS = ("engagement", "outcome", "reception", *BY_CREATOR, *BY_LEDGER)  # an allegation is no act, nor public
 AUDIENCE = {
     "like": "A like",
     "follow": "A new follower",
@@ -119,6 +120,6 @@ def acts(session: Reading, *, creator_id: str, meters: Sequence[str], limit: int
 def _act(row: Row) -> Act:
     meter, _, kind, recorded_at_us, points, facts = row
     act = orjson.loads(facts).get("act", "") if kind == "engagement" else ""
-    by = "ledger" if kind in BY_LEDGER else "audience" if act in AUDIENCE else "creator"
+    by = "ledger" if kind in BY_LEDGER else "creator" if kind in BY_CREATOR or act == "answer" else "audience"
     what = AUDIENCE.get(act, "An answer to a fan" if act else kinds.title(kind))
     return Act(meter, recorded_at_us // DAY_US, by, what, points)
