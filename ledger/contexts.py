@@ -12,7 +12,7 @@ from ledger.errors import AlreadyDone, UnknownReference, WrongReference
 from ledger.kinds import engagement
 from ledger.kinds.base import Breach, Context, Due, Past, Relationship, Tally
 from ledger.labels import DayCount, Figures
-from ledger.memory import UNDOING, Memory, Spoken, Told, Written
+from ledger.memory import NO_TIE, UNDOING, Memory, Spoken, Told, Written
 from ledger.policy import Policy, Schedule
 
 WEEK = 7
@@ -81,6 +81,7 @@ def _of_engagement(memory: Memory, told: Told, state: State, policy: Policy, ope
         told.engager_standing,
         at_us=told.at_us,
         current=told.received_day <= day,
+        mutual=told.mutual or memory.ties.get(told.facts.engager, NO_TIE)[3],
         usual=usual,
         busy=busy,
     )

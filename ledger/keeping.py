@@ -36,6 +36,10 @@ def _tally(row: Row) -> tuple[int, Tally]:
     return row[0], Tally(*row[1:])
 
 
+def _tie(row: Row) -> tuple[str, tuple[int, int, int, bool]]:
+    return row[0], (*row[1:4], bool(row[4]))
+
+
 def _breach(row: Row) -> tuple[int, Breach]:
     return row[0], Breach._make((*row[:5], *map(bool, row[5:9]), row[9]))
 
@@ -57,7 +61,7 @@ def _table(name: str) -> Any:
 
 
 TALLIES = Kept("tallies", _table("tally"), "day", lambda day, item: (day, *astuple(item)), _tally)
-TIES = Kept("ties", _table("tie"), "engager", lambda who, item: (who, *item), lambda row: (row[0], tuple(row[1:])))
+TIES = Kept("ties", _table("tie"), "engager", lambda who, item: (who, *item), _tie)
 BREACHES = Kept("breaches", _table("breach"), "seq", lambda _, item: tuple(item), _breach)
 ALLEGATIONS = Kept("allegations", _table("allegation"), "seq", lambda _, item: tuple(item), _allegation)
 PITCHES = Kept("pitches", _table("pitch"), "seq", lambda _, item: tuple(item), _pitch)

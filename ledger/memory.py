@@ -36,6 +36,7 @@ REFERABLE = frozenset(
 )
 USUAL_DAYS = 28
 LONGEST_GAP = 366
+NO_TIE = (0, 0, 0, False)
 UNTOLD = 0  # the ratio of an outcome that was undone
 
 
@@ -74,6 +75,7 @@ class Told(NamedTuple):
     followers: int | None = None
     engager_standing: int | None = None
     forgotten: bool = False
+    mutual: bool = False
     spoken: Spoken | None = None
 
     @property
@@ -133,7 +135,7 @@ class Planned(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Memory:
-    """The memory of one book, or as much of it as was loaded. Ties are (acts, day, answers) by engager."""
+    """The memory of one book, or as much of it as was loaded. Ties are (acts, day, answers, mutual) by engager."""
 
     credits_total: int = 0
     drains_total: int = 0
@@ -147,7 +149,7 @@ class Memory:
     busy: int = 0
     busy_day: int = 0
     tallies: dict[int, Tally] = field(default_factory=dict)
-    ties: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    ties: dict[str, tuple[int, int, int, bool]] = field(default_factory=dict)
     breaches: dict[int, Breach] = field(default_factory=dict)
     allegations: dict[int, Allegation] = field(default_factory=dict)
     pitches: dict[int, Pitch] = field(default_factory=dict)
@@ -166,7 +168,7 @@ class Memory:
 
     def tie(self, engager: str, day: int, half_life_days: int) -> int:
         """How often an engager was here lately: a decayed count in ppm."""
-        acts, since, _ = self.ties.get(engager, (0, day, 0))
+        acts, since = self.ties.get(engager, NO_TIE)[:2]
         return faded_count(acts, day - since, half_life_days)
 
     def usual_on(self, day: int, policy: Policy) -> tuple[int, int]:

@@ -310,7 +310,7 @@ class Replay:
         """The event as posting saw it.
 
         What nothing stored can prove is taken as stated in the factors of its first entry: the audience of an account,
-        which partners change, an engager's standing on that night, and that an engager had been forgotten.
+        which partners change, an engager's standing on that night, that favours were returned, and that an engager had been forgotten.
         """
         kind = kinds.KINDS[event.kind]
         # The names in it are sealed already.
@@ -327,7 +327,9 @@ class Replay:
         if kind.name == "engagement":
             standing = stated["standing"]
             low = standing - policy["engagement.standing_floor"] if standing < PPM else None
-            return told._replace(engager_standing=low, forgotten=stated["repeat"] == PPM)
+            return told._replace(
+                engager_standing=low, forgotten=stated["repeat"] == PPM, mutual=stated["reciprocity"] < PPM
+            )
         if row.kind == "reversal":
             return told._replace(spoken=self._spoken_of(told, target))
         ref = told.refers_to

@@ -11,7 +11,7 @@ from ledger.kinds.base import RELEASED, Allegation, Breach, Context, Outcome, Pi
 from ledger.kinds.hold import STATUS
 from ledger.kinds.relationship import STEPS
 from ledger.labels import NAMES
-from ledger.memory import UNDOING, UNTOLD, Memory, Planned, Told, Written, faded_count
+from ledger.memory import NO_TIE, UNDOING, UNTOLD, Memory, Planned, Told, Written, faded_count
 
 GENEROUS = ("transparency", "apology")
 
@@ -46,10 +46,10 @@ def _engaged(memory: Memory, told: Told, context: Context, planned: Sequence[Pla
     if context.current and not told.late_days:
         memory.usual, memory.busy, memory.busy_day = context.usual, context.busy + known + unknown, day
     if known or unknown:
-        _, since, answers = memory.ties.get(facts.engager, (0, context.day, 0))
+        _, since, answers, mutual = memory.ties.get(facts.engager, NO_TIE)
         answers = faded_count(answers, context.day - since, context.policy["tie.half_life"])
         answered = PPM if facts.act == "answer" else 0
-        memory.ties[facts.engager] = (context.tie + PPM, context.day, answers + answered)
+        memory.ties[facts.engager] = (context.tie + PPM, context.day, answers + answered, mutual)
         memory.generous += facts.act == "answer"
     for item in planned:
         _count(memory, item)

@@ -40,7 +40,7 @@ def price(facts: EngagementFacts, context: Context) -> list[Line]:
         "strength": facts.strength,
         "standing": _standing_factor(context.engager_standing, policy),
         "repeat": PPM * PPM // (PPM + context.tie),
-        "reciprocity": policy["engagement.reciprocity"] if facts.reciprocal else PPM,
+        "reciprocity": policy["engagement.reciprocity"] if facts.reciprocal or context.mutual else PPM,
         "genuine": PPM if facts.incentive == "none" else 0,
     }
     amount = _raw(raw)

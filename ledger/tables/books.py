@@ -207,6 +207,7 @@ class Tie(SQLModel, table=True):
     acts: int = Field(sa_type=BigInteger)
     day: int = Field(sa_type=BigInteger)
     answers: int = Field(sa_type=BigInteger, default=0)
+    mutual: bool = Field(default=False)
 
 
 class Breach(SQLModel, table=True):

@@ -253,6 +253,7 @@ def upgrade() -> None:
         sa.Column("acts", sa.BigInteger(), nullable=False),
         sa.Column("day", sa.BigInteger(), nullable=False),
         sa.Column("answers", sa.BigInteger(), nullable=False),
+        sa.Column("mutual", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("creator_id", "meter", "engager", name=op.f("pk_tie")),
     )
     _append_only()
