@@ -75,6 +75,11 @@ def score(standing: int) -> str:
     return f"{tenths // 10}.{tenths % 10}"
 
 
+def plain(millionths: int) -> str:
+    """A number on somebody's scale as people read it, with a true minus sign."""
+    return written(millionths).replace("-", sheet.MINUS)
+
+
 def _own(found: Measured, weekly: Sequence[tuple[int, int]]) -> list[Multiple]:
     """Trust itself, and the two sticks that are held against it."""
     low, high = charts.round_scale([standing for _, standing in weekly])
@@ -103,11 +108,11 @@ def _outside(told: Sequence[Reading], first: int, today: int) -> Multiple:
     """What another stick said, on the widest of the scales that it said so on."""
     low, high = min(one.low for one in told), max(one.high for one in told)
     places = [(min(one.read_at_us // DAY_US, today), one.value) for one in told]
-    ends = (written(low), written(high))
+    ends = (plain(low), plain(high))
     drawn = charts.small(places, first=first, last=today, scale=(low, high), ends=ends, dotted=True)
     last = told[-1]
     note = f"read {sheet.spoken_day(last.read_at_us // DAY_US)}, from {last.source}"
-    return _told(last.stick, written(last.value), note, drawn)
+    return _told(last.stick, plain(last.value), note, drawn)
 
 
 def _told(name: str, now: str, note: str, drawn: charts.Small) -> Multiple:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from api import charts, multiples, notation, problems, readings, sheet, state
+from api import charts, multiples, notation, problems, sheet, state
 from ledger import creators, disputes, economy, links, queries
 from ledger.creators import Enrolled
 from ledger.disputes import Dispute
@@ -36,7 +36,7 @@ blp.add_app_template_filter(sheet.signed, "signed")
 blp.add_app_template_filter(sheet.percent, "percent")
 blp.add_app_template_filter(sheet.whole, "whole")
 blp.add_app_template_filter(notation.day, "iso")
-blp.add_app_template_filter(readings.written, "plain")
+blp.add_app_template_filter(multiples.plain, "plain")
 blp.add_app_template_filter(sheet.spoken_day, "spoken")
 
 

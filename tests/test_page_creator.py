@@ -16,12 +16,14 @@ from pydantic import SecretStr
 from werkzeug.serving import make_server
 
 from api import sheet
-from ledger import creators, demo, links, policy, queries, rules
+from ledger import creators, demo, disputes, links, policy, queries, readings, rules
 from ledger.creators import AccountOf
 from ledger.db import Database
 from ledger.economy import DAY_US
+from ledger.readings import Reading
 from ledger.settings import Settings
 from tests.api_fixtures import NOW_US, Clock, Holder, event
+from tests.test_api_readings import reading
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -127,6 +129,113 @@ def test_a_link_that_ended_says_so_on_a_public_page(client: FlaskClient, public_
     """An owner with an old link sees why the statement is not there, and whom to ask."""
     assert "This link has ended; ask for a new one." in client.get("/c/grace?t=x").text
     assert "This link has ended" not in client.get("/c/grace").text
+
+
+# Measuring sticks
+
+
+def test_sticks_are_drawn_beside_trust(client: FlaskClient, partner: Holder, public_creator_id: str) -> None:
+    """Trust, score, influence and each outside stick, on scales of their own, for everyone; without names."""
+    facts = {"act": "reply", "engager": "fan-1"}
+    assert partner.post("/v1/events", json=event(creator="youtube:grace", facts=facts)).status_code == 201
+    told = [reading(value="-0.5", low="-5", read_at=f"2026-11-{day:02d}T08:00:00Z") for day in (1, 20)]
+    assert partner.put("/v1/creators/youtube:grace/readings", json={"readings": told}).status_code == 200
+    text = client.get("/c/grace").text
+    assert text.count('<svg class="small"') == 4
+    assert "Trust: 5.00 on a scale from 0 to 5; standing on every network together." in text
+    assert "Score, Klout-style: 2.6 on a scale from 1 to 100; bucket 1-9" in text
+    assert "Influence, Kred-style: 216 on a scale from 1 to 1000; of 1000 · outreach level 1 of 12." in text
+    assert "moz-da: \N{MINUS SIGN}0.5 on a scale from \N{MINUS SIGN}5 to 100; read 20 November 2026" in text
+    assert text.count('<circle class="dot"') == 2
+    assert "<td>A reply</td><td>audience</td>" in text
+    assert "fan-1" not in text
+
+
+def test_without_anything_to_measure_there_are_no_sticks(client: FlaskClient, public_creator_id: str) -> None:
+    """An empty book without outside readings shows none."""
+    assert "sticks-heading" not in client.get("/c/grace").text
+
+
+# Contesting a line
+
+
+def contest_form(app: Flask, creator_id: str, **changes: str) -> dict[str, str]:
+    """What the form of Ada's first line sends."""
+    opened = token(app, creator_id).removeprefix("t=")
+    told = {"t": opened, "meter": "network:youtube", "seq": "1", "reason": "It was not so.\r\n I can show it."}
+    return told | changes
+
+
+def test_the_owner_contests_a_line_on_the_page(
+    app: Flask, client: FlaskClient, partner: Holder, creator: Holder, creator_id: str
+) -> None:
+    """A link at the line leads to a form, which leads back to the line; it shows where the dispute stands."""
+    assert partner.post("/v1/events", json=event(kind="breach", facts={"severity": 1})).status_code == 201
+    form = contest_form(app, creator_id)
+    address = f"/c/ada/contest?t={form['t']}&amp;meter=network:youtube&amp;seq=1"
+    assert address in client.get(f"/c/ada?t={form['t']}").text
+    shown = client.get(address.replace("&amp;", "&"))
+    assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "private, no-cache")
+    assert "A slight breach of trust" in shown.text
+    sent = client.post("/c/ada/contest", data=form)
+    assert (sent.status_code, sent.headers["Location"].partition("#")[2]) == (303, "line-1")
+    text = client.get(sent.headers["Location"]).text
+    assert "Contested</strong> on 23 November 2026: It was not so. I can show it." in text
+    assert "Contest line 1" not in text
+    (dispute,) = creator.get("/v1/disputes").json["disputes"]
+    verdict = {"verdict": "rejected", "reason": "It <was>."}
+    assert partner.post(f"/v1/disputes/{dispute['dispute']}/resolve", json=verdict).status_code == 200
+    text = client.get(sent.headers["Location"]).text
+    assert "Contested, and rejected" in text
+    assert "Decided by acme on 23 November 2026: It &lt;was&gt;." in text
+    assert "Contest line 1" in text
+
+
+def test_a_form_says_what_is_wrong(app: Flask, client: FlaskClient, partner: Holder, creator_id: str) -> None:
+    """Without a reason, and with another one while the first is open; what was written stays in the form."""
+    assert partner.post("/v1/events", json=event(kind="breach", facts={"severity": 1})).status_code == 201
+    empty = client.post("/c/ada/contest", data=contest_form(app, creator_id, reason=" "))
+    assert (empty.status_code, empty.text.count('role="alert"')) == (422, 1)
+    long = client.post("/c/ada/contest", data=contest_form(app, creator_id, reason="x" * 2_001))
+    assert long.status_code == 422
+    assert client.post("/c/ada/contest", data=contest_form(app, creator_id)).status_code == 303
+    other = client.post("/c/ada/contest", data=contest_form(app, creator_id, reason="<b>Another</b>"))
+    assert other.status_code == 409
+    assert "line 1 is contested already" in other.text
+    assert "&lt;b&gt;Another&lt;/b&gt;</textarea>" in other.text
+
+
+def test_only_the_owners_own_form_contests(
+    app: Flask, client: FlaskClient, partner: Holder, creator: Holder, creator_id: str, public_creator_id: str
+) -> None:
+    """Without the owner's token, with another's, from another site, or about no line there is no such page."""
+    assert partner.post("/v1/events", json=event(kind="breach", facts={"severity": 1})).status_code == 201
+    foreign = token(app, public_creator_id).removeprefix("t=")
+    wrong = [{"t": ""}, {"t": foreign}, {"seq": "9"}, {"seq": "x"}, {"meter": "network:tiktok"}]
+    sent = [client.post("/c/ada/contest", data=contest_form(app, creator_id, **changes)) for changes in wrong]
+    cross = {"Sec-Fetch-Site": "cross-site"}
+    sent.append(client.post("/c/ada/contest", data=contest_form(app, creator_id), headers=cross))
+    sent.append(client.post("/c/ada/contest"))
+    sent.append(client.get("/c/ada/contest?meter=network:youtube&seq=1"))
+    sent.append(client.post("/c/grace/contest", data=contest_form(app, creator_id)))
+    assert [answer.status_code for answer in sent] == [404] * 9
+    assert creator.get("/v1/disputes").json["disputes"] == []
+
+
+def test_a_contested_line_is_not_folded_away(
+    app: Flask, client: FlaskClient, partner: Holder, creator: Holder, creator_id: str
+) -> None:
+    """An act among the routine of its day has a row of its own once it is contested."""
+    many = [event(f"e-{n}", facts={"act": "reply", "engager": f"fan-{n}"}) for n in range(3)]
+    assert partner.post("/v1/events/batch", json=many).status_code == 200
+    opened = token(app, creator_id)
+    assert "3 acts of your audience" in client.get(f"/c/ada?{opened}").text
+    contested = {"meter": "network:youtube", "seq": 2, "reason": "My own second account."}
+    assert creator.post("/v1/disputes", json=contested).status_code == 201
+    text = client.get(f"/c/ada?{opened}").text
+    assert "3 acts of your audience" not in text
+    assert 'class="row routine" id="line-2"' in text
+    assert "My own second account." in text
 
 
 # Other addresses
@@ -268,6 +377,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     ledger = app.extensions["trust_ledger"]
     ledger.clock = Clock()
     told = plant(ledger.database)
+    embellish(ledger.database, told["wen-by-the-sea"])
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     root = f"http://127.0.0.1:{server.port}"
@@ -280,8 +390,10 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
         "lost": f"{root}/c/wen-by-the-sea",
         "front": f"{root}/",
         "cleared": f"{root}/c/juno-plays",
+        "cleared_owner": whole["juno-plays"],
         "evaded": f"{root}/c/ines-fixes",
         "sold": f"{root}/c/tobi-trails",
+        "contest": f"{whole['wen-by-the-sea'].replace('?', '/contest?')}&meter=network:photo&seq=2",
     }
     server.shutdown()
     ledger.database.dispose()
@@ -302,6 +414,23 @@ def plant(database: Database) -> dict[str, str]:
     return {one.handle: database.read(partial(creators.by_handle, handle=one.handle)) for one in stories}
 
 
+def embellish(database: Database, creator_id: str) -> None:
+    """Outside readings over half a year, and pitches that are contested, one of them in vain."""
+    told = [
+        Reading("moz-da", NOW_US - n * 20 * DAY_US, (64 - n) * 10**6, 10**6, 10**8, "its own page") for n in range(9)
+    ]
+    database.write(lambda session: readings.put(session, creator_id=creator_id, readings=told, now_us=NOW_US))
+    asked = {"creator_id": creator_id, "meter": "network:photo", "limit": 2, "kind": "pitch"}
+    schedule = policy.Schedule.of(policy.builtin())
+    lines = database.read(lambda reader: queries.statement(reader, **asked, schedule=schedule))  # type: ignore[arg-type]
+    for line in lines:
+        why = {"creator_id": creator_id, "meter": line.meter, "seq": line.seq, "reason": "Nobody paid for it. " * 9}
+        made, _ = database.write(lambda session, why=why: disputes.contest(session, **why, now_us=NOW_US))  # type: ignore[misc]
+    verdict = {"verdict": "rejected", "resolution": "The invoice is here.", "resolved_by": "acme", "pepper": b"p"}
+    named = {"creator_id": creator_id, "dispute_id": made.dispute_id, "schedule": schedule}
+    database.write(lambda s: disputes.resolve(s, **named, **verdict, clock=lambda: NOW_US))  # type: ignore[arg-type]
+
+
 def opened(browser: Browser, url: str, *, width: int, scheme: Any) -> Page:
     """A page in a window of that width and theme. What it logs is kept in `page.console`."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -311,7 +440,7 @@ def opened(browser: Browser, url: str, *, width: int, scheme: Any) -> Page:
     return page
 
 
-SEEN = ["public", "owner", "empty", "red", "lost", "front"]
+SEEN = ["public", "owner", "empty", "red", "lost", "front", "contest"]
 
 
 @pytest.mark.parametrize("seen", SEEN)
@@ -365,6 +494,22 @@ def test_a_page_needs_no_script_and_breaks_no_rule_of_its_own(browser: Browser, 
     page.goto(addresses["owner"])
     assert complaints == []
     assert page.locator("script").count() == 0
+    context.close()
+
+
+def test_a_line_is_contested_without_script(browser: Browser, addresses: dict[str, str]) -> None:
+    """In a browser that runs no script: link, form, an empty one held back, sent, and the mark is at the line."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(addresses["cleared_owner"])
+    page.locator(".statement > tbody > tr > .what > .no > .contest-link").first.click()
+    page.get_by_role("button", name="Contest this line").click()
+    assert "/contest?" in page.url
+    page.get_by_label("Why is this line wrong?").fill("It was another one's.\nTruly.")
+    page.get_by_role("button", name="Contest this line").click()
+    number = page.url.partition("#line-")[2]
+    assert "It was another one's. Truly." in page.locator(f"#line-{number} .contested.open").inner_text()
     context.close()
 
 
