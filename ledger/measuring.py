@@ -24,11 +24,7 @@ AUDIENCE = {
     "reply": "A reply",
     "rating": "A rating",
 }
-_GENEROUS_SQL = (
-    "SELECT COUNT(*) FROM entry e JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
-    " WHERE e.creator_id = ? AND e.meter IN ({}) AND (e.kind = 'apology' OR e.kind = 'transparency'"
-    " AND v.facts NOT LIKE '%\"vague\"%' OR e.kind = 'engagement' AND v.facts LIKE '%\"act\":\"answer\"%')"
-)
+_GENEROUS_SQL = "SELECT CAST(SUM(generous) AS BIGINT) FROM book WHERE creator_id = ? AND meter IN ({})"
 _ACTS_SQL = (
     "SELECT e.meter, e.seq, e.kind, e.recorded_at_us, e.fresh + e.bedrock, v.facts FROM entry e"
     " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
