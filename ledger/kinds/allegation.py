@@ -112,8 +112,8 @@ def price_silence(facts: SilenceFacts, context: Context) -> list[Line]:
     days = context.policy["allegation.answer_days"]
     if context.day - found.day < days:
         raise TooEarly(f"the creator has {days} days to answer", pointer="/facts/allegation")
-    share = context.policy["evasion.share"]
-    return [Line("evasion", {"breach": told.amount, "share": share, "silent": days, "late_days": 0}, about=told.seq)]
+    factors = breach.evaded(told, context) | {"silent": days, "late_days": 0}
+    return [Line("evasion", factors, about=told.seq)]
 
 
 def _standing(context: Context) -> Allegation:

@@ -85,14 +85,21 @@ def _standing_breach(context: Context) -> Breach:
 
 
 def price_evasion(facts: AboutBreachFacts, context: Context) -> list[Line]:
-    """A further share of what the breach took on the day it happened."""
+    """A further share of what the breach still costs on the day of the answer."""
     breach = _standing_breach(context)
     if breach.owned or breach.evaded:
         done = "owned" if breach.owned else "counted as evaded"
         raise AlreadyDone(f"the breach is already {done}", pointer="/facts/breach")
-    share = context.policy["evasion.share"]
-    factors = {"breach": breach.amount, "share": share, "late_days": context.late_days}
-    return [Line("evasion", factors, about=breach.seq)]
+    return [Line("evasion", evaded(breach, context) | {"late_days": context.late_days}, about=breach.seq)]
+
+
+def evaded(breach: Breach, context: Context) -> dict[str, int]:
+    """The factors of an evasion: what is left of the breach on the day of the answer, as if all had been fresh.
+
+    A share of what it took at first would outlive the loss itself: whoever had less to lose would end above.
+    """
+    left = fade(Move(breach.amount), context.occurred_day - breach.day, context.policy.rates)
+    return {"breach": left.fresh, "share": context.policy["evasion.share"]}
 
 
 def evasion_amounts(factors: Factors, rates: Rates) -> Move:

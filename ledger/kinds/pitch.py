@@ -63,12 +63,21 @@ def drain_factors(
         "size": size_factor(audience, policy),
         "fatigue": PPM + scale(state.pitches, policy["pitch.fatigue"]),
         "stranger": PPM if established else policy["pitch.stranger"],
-        "share_most": policy["pitch.share_most"],
+        "share_most": policy["pitch.share_most"] if disclosed else hidden_most(policy),
         "times": times,
         "least": policy["pitch.least"],
         "mending": policy["pitch.mending_base"] + trusted if disclosed else 0,
         "late_days": context.late_days if disclosed else 0,
     }
+
+
+def hidden_most(policy: Policy) -> int:
+    """The most of standing that a hidden pitch may drain once, in ppm: in all, and evaded too, no more than there is.
+
+    Taking more than there is would make less of what there was: it would pay to have pitched before.
+    """
+    most = PPM * PPM // (PPM + policy["evasion.share"]) * PPM // max(policy["pitch.undisclosed"], PPM)
+    return min(policy["pitch.share_most"], most)
 
 
 def drain(factors: Factors) -> int:
