@@ -5,14 +5,17 @@ Only keyed hashes are kept, so that nobody can list whom a partner vouched for; 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import orjson
 
 from ledger import db, events, tables
 from ledger.db import Reading, Session
 
 ATTESTATION = tables.Attestation.__table__  # type: ignore[attr-defined]
 MOST = 1_000
+FIGURES = "standing:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,28 @@ def count(session: Reading, *, network: str) -> int:
     """How many accounts of a network are attested."""
     rows = db.fetch(session, "SELECT COUNT(*) FROM attestation WHERE network = ?", (network,))
     return int(rows[0][0])
+
+
+@dataclass(frozen=True, slots=True)
+class LastNight:
+    """What the job of standing last found: on which day, how many accounts standing reached over how many edges.
+
+    `active` is how many of the attested accounts had done anything lately.
+    """
+
+    day: int
+    accounts: int
+    edges: int
+    active: int
+
+
+def last_night(session: Reading, *, network: str) -> LastNight | None:
+    """What is in use for a network. None before the first night after an attestation, and where nobody is attested."""
+    rows = db.fetch(session, "SELECT day, body FROM figure WHERE name = ?", (f"{FIGURES}{network}",))
+    if not rows:
+        return None
+    told: Mapping[str, int] = orjson.loads(rows[0][1])
+    return LastNight(rows[0][0], told["accounts"], told["edges"], told["active"])
 
 
 def networks(session: Reading) -> list[str]:

@@ -22,6 +22,7 @@ SCOPES = (
     "events:write",
     "events:backfill",
     "creators:write",
+    "attestations:write",
     "balances:read",
     "statements:read",
     "estimates:write",

@@ -15,6 +15,7 @@ from functools import partial
 import orjson
 
 from ledger import attestations, db, events, graph, tables
+from ledger.attestations import FIGURES
 from ledger.db import Database, Row, Session
 from ledger.economy import PPM
 from ledger.graph import Graph, Standings, Totals
@@ -24,7 +25,6 @@ STANDING = tables.Standing.__table__  # type: ignore[attr-defined]
 FIGURE = tables.Figure.__table__  # type: ignore[attr-defined]
 
 JOB = "standing"
-FIGURES = "standing:"
 PAGE = 50_000
 CHUNK = 10_000
 MOST = 1_000_000 * PPM

@@ -28,6 +28,7 @@ PARTNER_SCOPES = (
     "events:write",
     "events:backfill",
     "creators:write",
+    "attestations:write",
     "balances:read",
     "statements:read",
     "estimates:write",

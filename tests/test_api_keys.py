@@ -116,6 +116,7 @@ BOOK = {
 }
 STATEMENT = BOOK | {"brand": 403}
 ANY = OPEN | {"nobody": 401}
+ATTEST = dict.fromkeys(OPEN, 403) | {"nobody": 401, "partner": 200, "operator": 200}
 NO_DISPUTE = "dispute_" + "0" * 64  # tests/test_api_disputes.py has those that are there
 TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
     ("POST", "/v1/creators"): (
@@ -136,6 +137,9 @@ TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
     ),
     ("GET", "/v1/creators/youtube:ada"): (BOOK, None),
     ("PATCH", "/v1/creators/youtube:ada"): (BOOK | {"brand": 403}, {"topics": ["x"]}),
+    ("POST", "/v1/attestations"): (ATTEST, {"network": "youtube", "accounts": ["fan-1"]}),
+    ("DELETE", "/v1/attestations"): (ATTEST, {"network": "youtube", "accounts": ["fan-1"]}),
+    ("GET", "/v1/attestations?network=youtube"): (ATTEST, None),
     ("POST", "/v1/events"): (
         {
             "nobody": 401,
@@ -257,4 +261,4 @@ def test_the_table_of_rights_is_whole(app: Flask) -> None:
         for method in operations
         if method != "parameters" and "{version}" not in path
     }
-    assert documented == set(TABLE)
+    assert documented == {(method, path.partition("?")[0]) for method, path in TABLE}
