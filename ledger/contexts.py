@@ -11,7 +11,7 @@ from ledger.economy import Move, State, reliability
 from ledger.errors import AlreadyDone, UnknownReference, WrongReference
 from ledger.kinds import engagement
 from ledger.kinds.base import Breach, Context, Due, Past, Relationship, Tally
-from ledger.labels import DayCount, Figures
+from ledger.labels import DayCount, Figures, Unowned
 from ledger.memory import NO_TIE, UNDOING, Memory, Spoken, Told, Written
 from ledger.policy import Policy, Schedule
 
@@ -111,7 +111,8 @@ def repeats(breaches: Iterable[Breach], breach: Breach | None, window: int) -> i
 
 def due_label(memory: Memory, state: State, policy: Policy) -> Due:
     """The label that a book has come to, with the figures behind it."""
-    hidden = min((each.day for each in memory.breaches.values() if each.undisclosed and each.open), default=None)
+    owing = tuple(Unowned(each.day, each.undisclosed) for each in memory.breaches.values() if each.open)
+    hidden = min((each.day for each in owing if each.hidden), default=None)
     days = [DayCount(day, tally.posts, tally.sponsored) for day, tally in memory.tallies.items() if tally.posts]
     seen = labels.exposure(days, today=state.day, policy=policy)
     figures = Figures(
@@ -122,6 +123,8 @@ def due_label(memory: Memory, state: State, policy: Policy) -> Due:
         standing=state.standing,
         reliability=reliability(state.credits, state.drains),
         hidden_since=hidden,
+        was=memory.label,
+        unowned=owing,
     )
     return Due(labels.name(seen, figures, policy), seen.highest, hidden)
 

@@ -1,46 +1,33 @@
-"""Labels: what a meter is called, why, and the way out, always. Pure: books' figures and day counts go in.
+"""Labels: what a meter is called, why, and the ways out, always. Pure: books' figures and day counts go in.
 
-The rule keeps no state. The share of sponsored posts is taken over a window of days (90) that ends on each of
-the last 14 days, and is 0 where the window holds fewer than 5 posts. With today's decayed credits and drains:
+Looked at are the share of sponsored posts (see exposure) on each of the last 14 days, today's decayed credits and
+drains, what is un-owned, and what the meter was called last night (`was`): labels have a memory, so that they do not
+flap.
 
 - sellout: on any of the 14 days the share was 30 % or more, and drains exceed credits; or an undisclosed
-  pitch has stood un-owned for 14 days. Owning it lifts that at once.
-- stretched: on any of them it was 20 % or more, or on all of them 15 % or more (so 15 to 20 % has 14 days of
-  grace, and a label is left only after 14 days in a row under 20 %); while an undisclosed pitch stands
-  un-owned, 15 % on any of them is enough. A sellout whose share was under 30 % for 14 days, or who is in
-  credit again, is stretched.
+  pitch has stood un-owned for 14 days.
+- stretched: on any of them it was 20 % or more, or on all of them 15 % or more (so 15 to 20 % has 14 days of grace).
+- Either is left after 14 days in a row under 20 % with nothing un-owned, not before: a sellout stays one until then.
+  On most of these days the share must also be under 15 %, or it stays stretched. Owning counts at once.
 - otherwise new below `confidence.some` known acts; trusted from a meter of 50 with reliability of 80 % and
-  `confidence.many` known acts; building in between.
+  `confidence.many` known acts; building in between. Each of these marks is lost only below nine tenths of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import NamedTuple
 
-from ledger.economy import MICROS, PPM, meter
+from ledger import ways
+from ledger.economy import MICROS, PPM, meter, scale
+from ledger.exposure import EPOCH, MONTHS, DayCount, Exposure, exposure, nearest, percent, spoken_day
 from ledger.policy import Parameter, Policy
+from ledger.ways import Unowned, Way
 
 NAMES = ("new", "building", "trusted", "stretched", "sellout")
+PRESSED = ("stretched", "sellout")
 HOW_RELIABLE = (
     "Reliability grows while credits stay above drains: reply to your audience, disclose every pitch, break no trust."
-)
-EPOCH = date(1970, 1, 1).toordinal()
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
 )
 
 PARAMETERS = (
@@ -53,43 +40,29 @@ PARAMETERS = (
     Parameter("label.hidden_days", "days", "0", "90", "a hidden pitch un-owned so long makes a sellout"),
     Parameter("label.trusted_meter", "points", "1", "99", "the meter from which one is trusted"),
     Parameter("label.trusted_reliability", "share", "0.5", "1", "the reliability from which one is trusted"),
+    Parameter("label.kept_share", "share", "0.5", "1", "a mark that was reached is lost below this share of it"),
 )
-
-
-class DayCount(NamedTuple):
-    """How many posts a day saw, sponsored ones included, and how many of them were sponsored."""
-
-    day: int
-    posts: int
-    sponsored: int
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A name from NAMES, why it applies, and what leads out of it (or keeps a good one)."""
+    """A name from NAMES, why it applies, and what leads out of it (or keeps a good one).
+
+    `ways` are the ways out of a sellout or stretched label one by one, each with its day.
+    """
 
     name: str
     reason: str
     way_out: str
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """Posts of the window up to today; the sponsored share (ppm) now, its extremes in the days of grace."""
-
-    posts: int
-    sponsored: int
-    share: int
-    highest: int
-    lowest: int
-
-
-UNEXPOSED = Exposure(0, 0, 0, 0, 0)
+    ways: tuple[Way, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a label looks at besides posts: micro-trust, counts in ppm, the day of the oldest hidden pitch."""
+    """What a label looks at besides posts: micro-trust, counts in ppm, the day of the oldest hidden pitch un-owned.
+
+    `was` is the label that was written down last, `unowned` every breach that is neither owned nor cleared.
+    """
 
     today: int
     credits: int
@@ -98,6 +71,20 @@ class Figures:
     standing: int
     reliability: int
     hidden_since: int | None = None
+    was: str = "new"
+    unowned: tuple[Unowned, ...] = ()
+
+    @property
+    def owing(self) -> tuple[Unowned, ...]:
+        """What there is to own."""
+        if self.hidden_since is None or any(one.hidden for one in self.unowned):
+            return self.unowned
+        return (Unowned(self.hidden_since, True), *self.unowned)
+
+    @property
+    def in_debt(self) -> bool:
+        """Drains exceed credits."""
+        return self.drains > self.credits
 
 
 def label(
@@ -111,53 +98,38 @@ def label(
     reliability: int,
     hidden_since: int | None,
     policy: Policy,
+    was: str = "new",
+    unowned: tuple[Unowned, ...] = (),
 ) -> Label:
     """The label on a day. `days` holds the last window + grace (104) days, empty days may be missing.
 
-    Amounts in micro-trust, `known` and `reliability` in ppm; `hidden_since` is the day of the oldest
-    undisclosed pitch that nobody owned, None where there is none.
+    Amounts in micro-trust, `known` and `reliability` in ppm; `hidden_since` is the day of the oldest undisclosed pitch
+    that nobody owned, None where there is none; `was` the label that was written down last.
     """
-    figures = Figures(today, credits, drains, known, standing, reliability, hidden_since)
+    figures = Figures(today, credits, drains, known, standing, reliability, hidden_since, was, unowned)
     seen = exposure(days, today=today, policy=policy)
     called = name(seen, figures, policy)
-    if called in ("sellout", "stretched"):
-        return Label(called, _pressed(seen, figures, policy), _relief(days, figures, policy))
+    if called in PRESSED:
+        found = ways.out(days, seen, today=today, unowned=figures.owing, policy=policy)
+        return Label(called, _pressed(called, seen, figures, policy), ways.told(found, today), found)
     reason, way_out = {"new": _new, "building": _building, "trusted": _trusted}[called](figures, policy)
     return Label(called, reason, " ".join(filter(None, (way_out, _owning_in_time(figures, policy)))))
 
 
-def exposure(days: Iterable[DayCount], *, today: int, policy: Policy) -> Exposure:
-    """How much of what was posted was sponsored, lately and on each day of grace."""
-    counts = {item[0]: item for item in days}
-    if not counts:
-        return UNEXPOSED
-    grace, window = policy["label.grace_days"], policy["label.window_days"]
-    shares = _shares(counts, today - grace + 1, today, today, policy)
-    recent = [item for item in counts.values() if today - window < item[0] <= today]
-    posts, sponsored = sum(item[1] for item in recent), sum(item[2] for item in recent)
-    return Exposure(posts, sponsored, shares[-1], max(shares), min(shares))
-
-
 def name(seen: Exposure, figures: Figures, policy: Policy) -> str:
     """The label's name alone."""
-    if _hidden_too_long(figures, policy) or _sold_out(seen, figures, policy):
+    held = figures.was in PRESSED and (seen.highest >= policy["label.leave_share"] or bool(figures.owing))
+    if _hidden_too_long(figures, policy) or _sold_out(seen, figures, policy) or (held and figures.was == "sellout"):
         return "sellout"
-    if _stretched(seen.highest, seen.lowest, figures.hidden_since is not None, policy):
+    if held or _stretched(seen, figures, policy):
         return "stretched"
-    if figures.known < policy["confidence.some"] * PPM:
+    if figures.known < _mark("confidence.some", policy, reached=figures.was != "new") * PPM:
         return "new"
-    return "building" if _missing(figures, policy) else "trusted"
-
-
-def spoken_day(day: int, today: int) -> str:
-    """A day as people say it: "12 March", with the year where it is not today's."""
-    then = date.fromordinal(EPOCH + day)
-    year = "" if then.year == date.fromordinal(EPOCH + today).year else f" {then.year}"
-    return f"{then.day} {MONTHS[then.month - 1]}{year}"
+    return "trusted" if _is_trusted(figures, policy) else "building"
 
 
 def _sold_out(seen: Exposure, figures: Figures, policy: Policy) -> bool:
-    return seen.highest >= policy["label.sellout_share"] and figures.drains > figures.credits
+    return seen.highest >= policy["label.sellout_share"] and figures.in_debt
 
 
 def _hidden_too_long(figures: Figures, policy: Policy) -> bool:
@@ -165,85 +137,57 @@ def _hidden_too_long(figures: Figures, policy: Policy) -> bool:
     return since is not None and figures.today - since >= policy["label.hidden_days"]
 
 
-def _stretched(highest: int, lowest: int, hidden: bool, policy: Policy) -> bool:
-    from_share = policy["label.stretched_share"]
-    keeps_from = from_share if hidden else max(from_share, policy["label.leave_share"])
-    return highest >= keeps_from or lowest >= from_share
+def _stretched(seen: Exposure, figures: Figures, policy: Policy) -> bool:
+    """At the share that a label is left at, at once; at a lower one after the days of grace, or still on most."""
+    stays = figures.was in PRESSED and seen.pressed * 2 > policy["label.grace_days"]
+    return stays or seen.highest >= policy["label.leave_share"] or seen.lowest >= policy["label.stretched_share"]
 
 
-def _shares(counts: dict[int, DayCount], first: int, last: int, today: int, policy: Policy) -> list[int]:
-    """The sponsored share in ppm of the windows that end on each day from first to last.
-
-    After today no more posts are known. Ordinary posts to come might lift a window over the least number that
-    counts, so the share of a small one is then taken of that number: no ordinary post can make it higher.
-    """
-    window, least = policy["label.window_days"], policy["label.least_posts"]
-    nothing = DayCount(0, 0, 0)
-    inside = [item for item in counts.values() if first - window <= item[0] < first]
-    posts, sponsored = sum(item[1] for item in inside), sum(item[2] for item in inside)
-    shares = []
-    for day in range(first, last + 1):
-        _, come, come_sponsored = counts.get(day, nothing)
-        _, gone, gone_sponsored = counts.get(day - window, nothing)
-        posts, sponsored = posts + come - gone, sponsored + come_sponsored - gone_sponsored
-        counted = posts >= least or day > today
-        shares.append(sponsored * PPM // max(posts, least) if counted else 0)
-    return shares
+def _is_trusted(figures: Figures, policy: Policy) -> bool:
+    shown = meter(figures.standing, policy["meter.half"])
+    reached = figures.was == "trusted"
+    return (
+        shown >= _mark("label.trusted_meter", policy, reached=reached)
+        and figures.reliability >= _mark("label.trusted_reliability", policy, reached=reached)
+        and figures.known >= _mark("confidence.many", policy, reached=reached) * PPM
+    )
 
 
-def _free_on(counts: dict[int, DayCount], today: int, policy: Policy) -> int:
-    """The first day after today without the label, if no pitch comes and what was hidden is owned."""
-    grace = policy["label.grace_days"]
-    last = today + policy["label.window_days"] + grace
-    shares = _shares(counts, today - grace + 2, last, today, policy)
-    for offset in range(last - today):
-        trailing = shares[offset : offset + grace]
-        if not _stretched(max(trailing), min(trailing), hidden=False, policy=policy):
-            return today + 1 + offset
-    return last  # by then every window is empty
+def _mark(parameter: str, policy: Policy, *, reached: bool) -> int:
+    """What it takes: less where it was reached, so that a label does not flap."""
+    return scale(policy[parameter], policy["label.kept_share"]) if reached else policy[parameter]
 
 
-def _pressed(seen: Exposure, figures: Figures, policy: Policy) -> str:
+def _pressed(called: str, seen: Exposure, figures: Figures, policy: Policy) -> str:
     """Why it is a sellout or stretched."""
     said = []
     if _hidden_too_long(figures, policy) and figures.hidden_since is not None:
         day = spoken_day(figures.hidden_since, figures.today)
         stood = figures.today - figures.hidden_since
         said.append(f"An undisclosed pitch of {day} has stood un-owned for {stood} days.")
-    if _sold_out(seen, figures, policy) or not said:
-        window, grace = policy["label.window_days"], policy["label.grace_days"]
-        share = f"{seen.sponsored} of the {seen.posts} posts of the last {window} days were sponsored"
-        share += f" ({percent(seen.share)})"
-        if seen.highest > seen.share:
-            share += f", and within the last {grace} days it was as much as {percent(seen.highest)}"
-        took_more = figures.drains > figures.credits
-        debt = ", and pitches and breaches took more trust than came back" if took_more else ""
-        said.append(f"{share}{debt}.")
+    sold_out = called == "sellout" and _sold_out(seen, figures, policy)
+    if sold_out or seen.highest >= policy["label.leave_share"] or (seen.pressed and not said):
+        said.append(_share(seen, figures, policy))
+    if not said or (called == "sellout" and not sold_out and not _hidden_too_long(figures, policy)):
+        said.append(_kept(called, figures, policy))
     return " ".join(said)
 
 
-def _relief(days: Sequence[DayCount], figures: Figures, policy: Policy) -> str:
-    """The way out of a sellout or stretched label: what to own, until when to wait, what else would do."""
-    today, said = figures.today, []
-    if figures.hidden_since is not None:
-        said.append(f"Own the undisclosed pitch of {spoken_day(figures.hidden_since, today)}.")
-    seen = exposure(days, today=today, policy=policy)
-    if _stretched(seen.highest, seen.lowest, hidden=False, policy=policy):
-        said.append(_wait(days, seen, today, policy))
-    return " ".join(said)
+def _share(seen: Exposure, figures: Figures, policy: Policy) -> str:
+    window, grace = policy["label.window_days"], policy["label.grace_days"]
+    share = f"{seen.sponsored} of the {seen.posts} posts of the last {window} days were sponsored"
+    share += f" ({percent(seen.share)})"
+    if seen.highest > seen.share:
+        share += f", and within the last {grace} days it was as much as {percent(seen.highest)}"
+    debt = ", and pitches and breaches took more trust than came back" if figures.in_debt else ""
+    return f"{share}{debt}."
 
 
-def _wait(days: Sequence[DayCount], seen: Exposure, today: int, policy: Policy) -> str:
-    counts = {item[0]: DayCount(*item) for item in days}
-    waiting = _free_on(counts, today, policy)
-    posts = max(1, seen.sponsored * PPM // policy["label.stretched_share"] + 1 - seen.posts)
-    now = counts.get(today, DayCount(today, 0, 0))
-    posting = _free_on(counts | {today: now._replace(posts=now.posts + posts)}, today, policy)
-    sentence = f"Make no new pitch until {spoken_day(waiting, today)}."
-    if posting < waiting:
-        many = f"{posts} ordinary posts shorten" if posts > 1 else "One ordinary post shortens"
-        sentence += f" {many} that, to {spoken_day(posting, waiting)} at the earliest."
-    return sentence
+def _kept(called: str, figures: Figures, policy: Policy) -> str:
+    """Why it is still what it was."""
+    grace, share = policy["label.grace_days"], percent(policy["label.leave_share"])
+    said = f"It stays {called} until the share was under {share} for {grace} days in a row and nothing is left to own"
+    return f"{said}: {ways.all_of(figures.owing, figures.today)}." if figures.owing else f"{said}."
 
 
 def _owning_in_time(figures: Figures, policy: Policy) -> str:
@@ -315,12 +259,23 @@ def _short_of(value: int, needed: int, unit: int) -> str:
     return str(whole) if whole < wanted else f"{tenths // 10}.{tenths % 10}"
 
 
-def nearest(value: int, unit: int) -> int:
-    """A value in whole units, halves away from zero."""
-    whole = (abs(value) * 2 + unit) // (unit * 2)
-    return whole if value >= 0 else -whole
-
-
-def percent(ppm: int) -> str:
-    """A share in whole per cent: "82 %"."""
-    return f"{nearest(ppm, PPM // 100)} %"
+__all__ = [
+    "EPOCH",
+    "HOW_RELIABLE",
+    "MONTHS",
+    "NAMES",
+    "PARAMETERS",
+    "PRESSED",
+    "DayCount",
+    "Exposure",
+    "Figures",
+    "Label",
+    "Unowned",
+    "Way",
+    "exposure",
+    "label",
+    "name",
+    "nearest",
+    "percent",
+    "spoken_day",
+]

@@ -25,7 +25,9 @@ ROUTES = HTTP_METHODS | {"route"}
 PURE = (
     "economy",
     "kinds",
+    "exposure",
     "labels",
+    "ways",
     "proposals",
     "scatter",
     "estimate",
