@@ -38,6 +38,7 @@ blp.add_app_template_filter(sheet.whole, "whole")
 blp.add_app_template_filter(notation.day, "iso")
 blp.add_app_template_filter(multiples.plain, "plain")
 blp.add_app_template_filter(sheet.spoken_day, "spoken")
+blp.add_app_template_test(disputes.contestable, "contestable")
 
 
 @dataclass(frozen=True, slots=True)

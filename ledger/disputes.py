@@ -10,18 +10,21 @@ from dataclasses import dataclass
 
 import orjson
 
-from ledger import db, events, ids, kinds, posting, tables
+from ledger import db, events, ids, posting, tables
 from ledger.db import Reading, Row, Session
 from ledger.errors import AlreadyDone, Conflict, NotFound, Refusal
 from ledger.memory import UNDOING
 from ledger.policy import Schedule
 from ledger.posting import AtomicRefused
+from ledger.statements import SETTLEMENT
 
 DISPUTE = tables.Dispute.__table__  # type: ignore[attr-defined]
 PREFIX = "dispute"
 STATUSES = ("open", "upheld", "rejected")
 LONGEST_REASON = 2_000
 MOST_PER_LINE = 2  # after a rejection a line may be contested once more, with a new reason
+WAITING = ("burst", "release")
+NOTES = ("label", "policy_marker", "pitch_held", "pitch_step", "relationship")
 _COLUMNS = ", ".join(f"d.{column.name}" for column in DISPUTE.columns)
 _SQL = (
     f"SELECT {_COLUMNS}, e.kind, e.fresh + e.bedrock, v.kind, v.meter, v.source, v.external_ref,"
@@ -31,7 +34,7 @@ _SQL = (
     " JOIN event v ON v.creator_id = d.creator_id AND v.event_id = e.event_id"
 )
 _LINE_SQL = (
-    "SELECT e.kind, e.about, e.fresh, e.bedrock, e.mending_pitch, e.mending_breach, v.kind, v.outcome FROM entry e"
+    "SELECT e.kind, e.about, v.kind, v.outcome FROM entry e"
     " LEFT JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
     " WHERE e.creator_id = ? AND e.meter = ? AND e.seq = ?"
 )
@@ -94,6 +97,11 @@ class Dispute:
 # Contesting
 
 
+def contestable(line_kind: str) -> bool:
+    """Whether lines of a kind can be contested at all, whatever was said of one before."""
+    return line_kind not in (SETTLEMENT, *UNDOING, *WAITING, *NOTES)
+
+
 def contest(
     session: Session, *, creator_id: str, meter: str, seq: int, reason: str, now_us: int
 ) -> tuple[Dispute, bool]:
@@ -119,13 +127,15 @@ def _check_line(session: Session, creator_id: str, meter: str, seq: int) -> None
     rows = db.fetch(session, _LINE_SQL, (creator_id, meter, seq))
     if not rows:
         raise NotFound(f"no line {seq} in the book {meter}")
-    line_kind, about, *moved, event_kind, outcome = rows[0]
+    line_kind, about, event_kind, outcome = rows[0]
     if event_kind is None:
         raise NotContestable(f"line {seq} is time passing: it follows from the lines before it", pointer="/seq")
     if event_kind in UNDOING:
         raise NotContestable(f"line {seq} undoes another: contest what was told anew instead", pointer="/seq")
-    if kinds.KINDS[event_kind].internal and not any(moved):
-        raise NotContestable(f"line {seq} is a note of the ledger's own ({line_kind}) and took nothing", pointer="/seq")
+    if line_kind in WAITING:
+        raise NotContestable(f"line {seq} is of a busy day: its credit waits, and is paid by itself", pointer="/seq")
+    if line_kind in NOTES:
+        raise NotContestable(f"line {seq} is a note of the ledger's own and took nothing", pointer="/seq")
     siblings = {entry[1] for entry in orjson.loads(outcome)["entries"] if entry[0] == meter}
     if _is_undone(session, creator_id, meter, seq, {seq, *siblings, *([about] if about else [])}):
         raise AlreadyDone(f"line {seq} is undone already", pointer="/seq")

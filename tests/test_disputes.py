@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ledger import audit, disputes, reversals
+from ledger import audit, books, db, disputes, events, reversals
 from ledger.db import Database
 from ledger.disputes import AlreadyContested, AlreadyResolved, Dispute, NotContestable
 from ledger.errors import AlreadyDone, LedgerError, NotFound, UnknownReference
-from tests.desk import METER, PEPPER, RULES, TRUST, Counter, noon
+from tests.desk import METER, PEPPER, RULES, TRUST, Counter, noon, tell
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def counter(database: Database) -> Counter:
     return opened
 
 
-def contest(counter: Counter, seq: int, reason: str = "it was not so") -> tuple[Dispute, bool]:
+def contest(counter: Counter, seq: int, reason: str = "it was not so", *, meter: str = METER) -> tuple[Dispute, bool]:
     """Contest a line on day 10."""
-    asked: dict[str, Any] = {"creator_id": counter.ids["u1"], "meter": METER, "seq": seq, "reason": reason}
+    asked: dict[str, Any] = {"creator_id": counter.ids["u1"], "meter": meter, "seq": seq, "reason": reason}
     return counter.database.write(lambda session: disputes.contest(session, **asked, now_us=noon(10)))
 
 
@@ -155,6 +155,28 @@ def test_an_event_is_undone_whole(counter: Counter) -> None:
     """Contesting the credit for disclosure undoes the pitch it belongs to as well."""
     resolve(counter, contest(counter, 3)[0], "upheld")
     assert reversals_of(counter) == [2, 3]
+
+
+def test_an_event_is_undone_in_both_its_books(counter: Counter) -> None:
+    """A line in a brand's book may be contested too: upheld, the pitch goes from there and from the network's book."""
+    brand, creator_id = "brand:puma", counter.ids["u1"]
+    counter.database.write(lambda session: db.insert(session, books.BOOK, [books.open_row(creator_id, brand)]))
+    about: dict[str, Any] = {"creator": creator_id, "meter": brand}
+    told = [
+        tell("introduction", ref="i", at_us=noon(10), source=events.OWN, **about, brand="puma"),
+        tell("introduction_accepted", ref="a", at_us=noon(10) + 1, source=events.OWN, **about, brand="puma"),
+        tell("pitch", ref="both", at_us=noon(10) + 2, brand="puma", disclosure="clear"),
+    ]
+    receipts = [counter.post(event, now_us=noon(10) + 9)[0] for event in told]
+    assert [receipt.status for receipt in receipts] == ["posted"] * 3, receipts
+    drained = next(entry for entry in receipts[2].entries if entry.meter == brand)
+    with pytest.raises(NotContestable, match="a note of the ledger's own"):
+        contest(counter, 1, meter=brand)
+    found, _ = resolve(counter, contest(counter, drained.seq, meter=brand)[0], "upheld")
+    assert (found.event_meter, found.reversed_by) == (METER, drained.seq + 2)  # the days between are a line
+    undone = counter.rows("SELECT meter FROM entry WHERE kind = 'reversal' ORDER BY meter")
+    assert [row[0] for row in undone] == [brand, METER, METER]
+    assert sound(counter)
 
 
 def test_a_verdict_is_given_once(counter: Counter) -> None:
