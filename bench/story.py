@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench import show
-from ledger.policy import Schedule
-from tests.desk import Desk, variant
+from tests.desk import Desk
 
 FIRST, LAST, LATER = 180, 359, 539
 MONTH = 30
@@ -49,19 +48,15 @@ CAMPAIGNS = (
 
 def standings(campaign: Campaign | None = None) -> list[int]:
     """Standing in micro-trust at the end of each day, with a campaign or without."""
-    desk, path = _desk(campaign), []
+    desk, path = Desk(followers=FOLLOWERS), []
     for day in range(LATER + 1):
+        if campaign and campaign.established and day == FIRST - MONTH:
+            desk.befriend("acme", day=day)
         if campaign and day in campaign.days:
             _pitch(desk, campaign, day)
         desk.tell("engagement", day=day, act="share", engager=f"fan {day}")
         path.append(desk.standing(day))
     return path
-
-
-def _desk(campaign: Campaign | None) -> Desk:
-    if campaign and campaign.established:
-        return Desk(followers=FOLLOWERS, schedule=Schedule.of(variant(("pitch.stranger", "1"))))
-    return Desk(followers=FOLLOWERS)
 
 
 def _pitch(desk: Desk, campaign: Campaign, day: int) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tests.desk import Desk
+from ledger.events import OWN
+from tests.desk import DAY, Desk, befriended
 
 YEAR = 365
 FIRST_PITCH, MONTH = 105, 30
@@ -67,12 +68,27 @@ def owned(delay: int) -> Deed:
     return Deed(FALL + delay, "apology", PARTS | {"breach": "breach"}, "apology")
 
 
-MONTHLY = tuple(pitch(day) for day in range(FIRST_PITCH, YEAR, MONTH))
-HIDDEN = tuple(hidden(deed.day) if deed.day == 195 else deed for deed in MONTHLY)
+FRIENDS = tuple(
+    Deed(told.pop("day"), told.pop("kind"), told, told.pop("ref")) for told in befriended("acme", FIRST_PITCH - MONTH)
+)
+PITCHES = tuple(pitch(day) for day in range(FIRST_PITCH, YEAR, MONTH))
+MONTHLY = (*FRIENDS, *PITCHES)
+HIDDEN = tuple(hidden(deed.day) if deed.ref == "pitch 195" else deed for deed in MONTHLY)
 SOLD_OUT = tuple(pitch(day, fit="0.2", brand=f"brand-{day}") for day in CAMPAIGN[::5])
 BOUGHT = tuple(
     Deed(FALL, "engagement", {"act": "follow", "engager": f"bot {n}", "incentive": "bought"}, f"bot {n}")
     for n in range(300)
+)
+ALLEGED = (
+    Deed(FALL, "allegation", {"severity": 3, "category": "deception", "by": "press"}, "allegation"),
+    Deed(FALL, "substantiation", {"allegation": "allegation", "by": "platform", "evidence": "case 7"}, "found so"),
+    Deed(FALL + 14, "silence", {"allegation": "allegation", "reported_by": "acme", "source": OWN}, "silence"),
+)
+BOTS = tuple(Deed(FALL, "engagement", {"act": "follow", "engager": f"bot {n}"}, f"bot {n}") for n in range(150))
+BUSY = (
+    *BOTS,
+    *(Deed(FALL + 1, "reversal", {"event": bot.ref, "why": "fraud"}, f"{bot.ref} undone") for bot in BOTS),
+    Deed(FALL + 3, "release", {"day": DAY + FALL, "source": OWN}, "release"),
 )
 
 ARCHETYPES = {
@@ -90,6 +106,8 @@ ARCHETYPES = {
             "a serious breach, evaded, and cleared later",
             (*MONTHLY, BROKEN, EVADED, Deed(CLEARED, "cleared", {"breach": "breach"}, "cleared")),
         ),
+        Archetype("silent", "a serious breach, alleged, found so, and never answered", (*MONTHLY, *ALLEGED)),
+        Archetype("busy", "followers bought in secret, found within two days", (*MONTHLY, *BUSY)),
         Archetype("bought", "three hundred followers bought", (*MONTHLY, *BOUGHT)),
         Archetype("holiday", "two weeks away", MONTHLY, HOLIDAY),
     )
@@ -101,6 +119,6 @@ def path(archetype: Archetype) -> list[int]:
     desk, standings = Desk(followers=FOLLOWERS), []
     for day, deeds in archetype.days():
         for deed in deeds:
-            desk.tell(deed.kind, day=day, ref=deed.ref, **deed.facts)
+            desk.take(deed.kind, deed.facts, day=day, ref=deed.ref)
         standings.append(desk.standing(day))
     return standings

@@ -1,7 +1,7 @@
 """A desk at which tests keep books: in memory, or in a database, in both cases through the code that posts."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -64,35 +64,68 @@ def tell(
     )
 
 
+def befriended(brand: str, day: int) -> list[dict[str, Any]]:
+    """What is told, from a day on, of a brand that is let in: established two weeks after the day that follows."""
+    own: dict[str, Any] = {"meter": f"brand:{brand}", "source": events.OWN, "brand": brand}
+    return [
+        {"kind": "introduction", "day": day, "ref": f"{brand} introduced", **own},
+        {"kind": "introduction_accepted", "day": day + 1, "ref": f"{brand} accepted", **own},
+        *(
+            {"kind": "exchange", "day": day + 1 + n, "ref": f"{brand} exchange {n}", "meter": f"brand:{brand}"}
+            for n in range(1, 4)
+        ),
+    ]
+
+
 class Desk:
-    """One book in memory. Days are counted from the desk's first day."""
+    """One creator's books in memory, a network's and those of brands. Days are counted from the desk's first day."""
 
     def __init__(self, *, schedule: Schedule = RULES, followers: int | None = None, state: State | None = None) -> None:
         self.schedule = schedule
         self.followers = followers
-        book = OpenBook.of_row(books.open_row(CREATOR, METER))
-        book.remembers = True
+        self.batch = batches.Batch(schedule, 0, False, {}, {}, [])
+        self.open(METER)
         if state is not None:
-            book.state = state._replace(day=DAY)
-        self.batch = batches.Batch(schedule, 0, False, {(CREATOR, METER): book}, {}, [])
+            self.book.state = state._replace(day=DAY)
         self.told = 0
+
+    def open(self, meter: str) -> None:
+        """Open a book, unless it is open."""
+        if (CREATOR, meter) not in self.batch.books:
+            book = OpenBook.of_row(books.open_row(CREATOR, meter))
+            book.remembers = True
+            self.batch.books[CREATOR, meter] = book
 
     @property
     def book(self) -> OpenBook:
-        """The book as it stands."""
+        """The network's book as it stands."""
         return self.batch.books[CREATOR, METER]
 
     def tell(self, kind: str, *, day: int = 0, happened: int | None = None, ref: str = "", **facts: Any) -> Receipt:
         """Post one event on a day (at noon), about something that happened then or on an earlier day."""
+        return self.take(kind, facts, day=day, happened=happened, ref=ref)
+
+    def take(
+        self, kind: str, facts: Mapping[str, Any], *, day: int, happened: int | None = None, ref: str = ""
+    ) -> Receipt:
+        """The same, its facts in one piece; its meter and source may be among them."""
         self.told += 1
         self.batch.now_us = (DAY + day) * DAY_US + NOON
         at_us = (DAY + (day if happened is None else happened)) * DAY_US + NOON
         event = tell(kind, ref=ref or f"event {self.told}", at_us=at_us, creator=CREATOR, **facts)
+        if event.kind.name == "introduction":
+            self.open(event.meter)
         job = batches.Job(self.told, event, CREATOR, self.followers)
+        job.beside = batches._beside(job, self.batch.known)
         return posting._post_one(self.batch, job)
 
+    def befriend(self, brand: str, *, day: int) -> None:
+        """A brand introduces itself on a day, is let in, and meets the audience three times."""
+        for told in befriended(brand, day):
+            self.tell(**told)
+
     def on(self, day: int) -> State:
-        """What the book holds on a day, as a reader sees it."""
+        """What the network's book holds on a day, as a reader sees it."""
         return economy.accrue(self.book.state, DAY + day, self.schedule, policy_version=self.book.policy_version)
 
     def standing(self, day: int) -> int:

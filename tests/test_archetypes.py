@@ -12,6 +12,7 @@ from ledger import queries
 from ledger.db import Database
 from ledger.economy import MICROS
 from ledger.events import CreatorRef
+from ledger.labels import Label
 from ledger.queries import Balance
 from tests.archetypes import ARCHETYPES, CAMPAIGN, CLEARED, FALL, FOLLOWERS, HOLIDAY, YEAR, path
 from tests.desk import DAY, METER, RULES, Counter, noon, tell, trust
@@ -58,9 +59,15 @@ class Year:
             )
         return found.books[0]
 
+    def called(self, name: str, day: int = LAST) -> Label:
+        """The label with its reason and way out."""
+        label = self.seen(name, day).label
+        assert label is not None
+        return label
+
     def label(self, name: str, day: int = LAST) -> str:
-        """The label alone."""
-        return self.seen(name, day).label.name
+        """The label's name."""
+        return self.called(name, day).name
 
     def record(self, name: str) -> Any:
         """The totals that do not fade."""
@@ -101,10 +108,11 @@ def test_every_engine_tells_the_same_year(year: Year, postgresql_url: str) -> No
 
 
 def test_whoever_pitches_a_little_and_says_so_keeps_their_trust(year: Year) -> None:
-    """One disclosed pitch a month costs under an eighth at any time, and the label stays a good one."""
+    """One disclosed pitch a month costs under a tenth at any time, and the label stays a good one."""
     plain, steady = year.standings["plain"], year.standings["steady"]
-    assert all(much >= little >= much * 7 // 8 for much, little in zip(plain, steady, strict=True))
+    assert all(much >= little >= much * 9 // 10 for much, little in zip(plain, steady, strict=True))
     assert {year.label("steady", day) for day in range(CAMPAIGN[0], YEAR, 7)} <= {"building", "trusted"}
+    assert year.label("steady") == "trusted"
 
 
 def test_the_order_of_outcomes(year: Year) -> None:
@@ -131,7 +139,7 @@ def test_selling_out_empties_and_leaves_a_mark(year: Year) -> None:
 
 def test_a_sellout_is_called_one_and_told_the_way_out(year: Year) -> None:
     """The label comes with the campaign, names its reason and a day, and goes when that day has passed."""
-    at_worst = year.seen("sellout", CAMPAIGN[-1]).label
+    at_worst = year.called("sellout", CAMPAIGN[-1])
     assert at_worst.name == "sellout"
     assert "were sponsored" in at_worst.reason
     assert "Make no new pitch until" in at_worst.way_out
@@ -150,7 +158,7 @@ def test_a_hidden_pitch_makes_a_sellout_until_it_is_owned(year: Year) -> None:
     """Two weeks after it was found the label is sellout, and stays so at the year's end: the way out is to own it."""
     assert year.label("hidden", 195 + 13) != "sellout"
     assert year.label("hidden", 195 + 14) == "sellout"
-    label = year.seen("hidden").label
+    label = year.called("hidden")
     assert label.name == "sellout"
     assert label.way_out.startswith("Own the undisclosed pitch")
 
@@ -158,8 +166,8 @@ def test_a_hidden_pitch_makes_a_sellout_until_it_is_owned(year: Year) -> None:
 def test_the_cleared_end_as_if_it_had_never_been(year: Year) -> None:
     """Months after the clearing nothing is left of breach and evasion: not in standing, record or label."""
     steady, cleared = year.seen("steady"), year.seen("cleared")
-    assert abs(steady.standing - cleared.standing) < trust("0.1")
-    assert cleared.label.name == steady.label.name
+    assert abs(steady.standing - cleared.standing) < trust("0.2")
+    assert year.label("cleared") == year.label("steady")
     assert cleared.record is not None
     assert cleared.record.breaches == 0
     assert year.standings["cleared"][CLEARED - 1] == year.standings["evader"][CLEARED - 1]
@@ -170,6 +178,19 @@ def test_bought_followers_gain_nothing(year: Year) -> None:
     assert year.standings["bought"] == year.standings["steady"]
     assert year.record("bought") == year.record("steady")
     assert year.seen("bought").state.known == year.seen("steady").state.known
+
+
+def test_silence_counts_as_evasion(year: Year) -> None:
+    """A substantiated allegation costs what the breach costs, and two weeks of silence what an evasive answer does."""
+    assert year.standings["silent"] == year.standings["evader"]
+
+
+def test_followers_bought_in_secret_gain_nothing_once_found(year: Year) -> None:
+    """A burst waits: nothing is ever gained by it, and once the bought are undone the day is paid what was genuine."""
+    steady, busy = year.standings["steady"], year.standings["busy"]
+    assert all(one <= other + DUST for one, other in zip(busy, steady, strict=True))
+    assert busy[FALL] < steady[FALL]
+    assert all(abs(one - other) <= DUST for one, other in zip(busy[FALL + 3 :], steady[FALL + 3 :], strict=True))
 
 
 def test_a_holiday_costs_little_and_comes_back(year: Year) -> None:
