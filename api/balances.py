@@ -17,6 +17,7 @@ from ledger.economy import DAY_US
 from ledger.errors import InvalidEvent, NotFound
 from ledger.events import SKEW_US, CreatorRef, parse_ref
 from ledger.queries import Balance, Balances
+from ledger.relationships import STATUSES
 
 blp = Blueprint("balances", __name__, description="What books hold, now or at any moment.")
 EARLIEST_US = notation.read_instant("2000-01-01T00:00:00Z")
@@ -43,10 +44,12 @@ class RecordOut(ma.Schema):
 class BookOut(ma.Schema):
     """One book. Amounts in trust."""
 
-    meter = ma.fields.String(**fields.told("the book: network:<slug>"))
+    meter = ma.fields.String(**fields.told("the book: network:<slug>, or brand:<slug> for the relationship with one"))
     standing = fields.Trust(**fields.told("fresh and bedrock together: the balance; below zero in the red"))
     in_the_red = fields.Trust(**fields.told("how far standing lies below zero; 0 where it does not"))
-    available = fields.Trust(**fields.told("what a pitch could still drain: standing, or 0 where that is below zero"))
+    available = fields.Trust(
+        **fields.told("what a pitch may still hold: standing less what authorised pitches hold, at least 0")
+    )
     points = fields.Trust(
         **fields.told("the meter, 0 to 100: standing over standing plus 300 (founding policy); 0 in the red")
     )
@@ -59,7 +62,16 @@ class BookOut(ma.Schema):
     reliability = fields.Trust(
         **fields.told("share of credit in what happened lately, 0 to 1: (credits + 1) / (credits + drains + 2)")
     )
-    label = ma.fields.Nested(LabelOut(), **fields.told("what the meter is called, why, and the way out"))
+    label = ma.fields.Nested(
+        LabelOut(),
+        **fields.told("what the meter is called, why, and the way out; null for a brand's book"),
+        allow_none=True,
+    )
+    relationship = ma.fields.String(
+        **fields.told("how the brand and the creator stand, in a brand's book; else, and where `as_of` is asked, null"),
+        allow_none=True,
+        validate=ma.validate.OneOf(STATUSES),
+    )
     fresh = fields.Trust(**fields.told("the part of standing that fades over months; below zero it is a debt"))
     bedrock = fields.Trust(**fields.told("the part of standing that lasts for years"))
     mending_pitch = fields.Trust(**fields.told("on its way back after disclosed pitches; in no standing yet"))
@@ -257,7 +269,8 @@ def show_book(book: Balance) -> dict[str, Any]:
         "confidence": book.confidence,
         "known_acts": trust(held.known),
         "reliability": trust(book.reliability),
-        "label": {"name": label.name, "reason": label.reason, "way_out": label.way_out},
+        "label": label and {"name": label.name, "reason": label.reason, "way_out": label.way_out},
+        "relationship": book.relationship,
         "fresh": trust(held.fresh),
         "bedrock": trust(held.bedrock),
         "mending_pitch": trust(held.mending_pitch),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from api import auth
 from api.problems import InvalidRequest
@@ -22,13 +25,29 @@ class Book:
 
 
 def sight(key: Key) -> Sight:
-    """Whether a key may know of a book."""
+    """Which of a creator's books a key may know of."""
+    return partial(in_sight, key)
 
-    def sees(creator_id: str, visibility: str, meter: str) -> bool:
-        networks = (auth.network_of(meter),)
-        return auth.may_read(key, creator_id=creator_id, visibility=visibility, networks=networks)
 
-    return sees
+def in_sight(
+    key: Key, creator_id: str, visibility: str, meters: Sequence[str], *, statement: bool = False
+) -> list[str]:
+    """Those of a creator's books that a key may read, or whose statement it may read.
+
+    A brand's book with a creator is between the two of them: the creator and their networks read it, never the public.
+    """
+    networks = [auth.network_of(meter) for meter in meters]
+    between: dict[str, Any] = {"visibility": "private", "networks": [network for network in networks if network]}
+    return [
+        meter
+        for meter, network in zip(meters, networks, strict=True)
+        if auth.may_read(
+            key,
+            creator_id=creator_id,
+            **({"visibility": visibility, "networks": (network,)} if network else between),
+            statement=statement,
+        )
+    ]
 
 
 def book(session: Reading, *, creator: str, meter: str | None, key: Key, statement: bool = False) -> Book:
@@ -37,17 +56,7 @@ def book(session: Reading, *, creator: str, meter: str | None, key: Key, stateme
         shelf = queries.shelf(session, creator=auth.ref(creator))
     except UnknownCreator as unknown:  # in the very words for one that this key may not know of
         raise auth.refuse_unknown() from unknown
-    meters = [
-        name
-        for name in shelf.meters
-        if auth.may_read(
-            key,
-            creator_id=shelf.creator_id,
-            visibility=shelf.visibility,
-            networks=(auth.network_of(name),),
-            statement=statement,
-        )
-    ]
+    meters = in_sight(key, shelf.creator_id, shelf.visibility, shelf.meters, statement=statement)
     if not meters:
         raise auth.refuse_unknown()
     if meter is not None and meter not in meters:  # what else there may be does not leak

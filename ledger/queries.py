@@ -6,7 +6,7 @@ on when a job ran.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import groupby
@@ -31,23 +31,30 @@ KEPT = 4_096
 _STATE = "{0}.fresh{1}, {0}.bedrock{1}, {0}.mending_pitch{1}, {0}.mending_breach{1}, {0}.credits{1}, {0}.drains{1}, {0}.known{1}, {0}.pitches{1}, {0}.settled_through"  # noqa: E501
 _BOOKS = "creator c JOIN book b ON b.creator_id = c.creator_id"
 _HEAD = "c.creator_id, c.visibility, b.meter, b.live"
-# What a label looks at besides the balance comes along, where a recent pitch or a breach makes it matter.
+# What a label looks at besides the balance comes along, where a recent pitch or a breach makes it matter; and what
+# authorised pitches reserve, where there are any.
 _NOW = (
     f"SELECT {_HEAD}, b.seq, b.recorded_at_us, b.policy_version, {_STATE.format('b', '')},"
-    " CASE WHEN b.last_pitch_day > ? THEN (SELECT {gather}(t.day || ' ' || t.posts || ' ' || t.sponsored, ',')"
-    " FROM tally t WHERE t.creator_id = b.creator_id AND t.meter = b.meter AND t.day > ? AND t.posts > 0) END,"
+    " CASE WHEN b.last_pitch_day > {since} THEN"
+    " (SELECT {gather}(t.day || ' ' || t.posts || ' ' || t.sponsored, ',')"
+    " FROM tally t WHERE t.creator_id = b.creator_id AND t.meter = b.meter AND t.day > {since} AND t.posts > 0) END,"
     " CASE WHEN b.breaches_total > 0 THEN (SELECT MIN(h.day) FROM breach h WHERE h.creator_id = b.creator_id"
     " AND h.meter = b.meter AND h.undisclosed AND NOT h.owned AND NOT h.cleared) END,"
+    " CASE WHEN b.holds > 0 THEN (SELECT CAST(SUM(p.held) AS BIGINT) FROM pitch p WHERE p.creator_id = b.creator_id"
+    " AND p.meter = b.meter AND p.closed_at_us IS NULL AND p.expires_at_us > {now}) END,"
+    " CASE WHEN substr(b.meter, 1, 6) = 'brand:' THEN (SELECT CASE WHEN r.blocked THEN 'blocked' ELSE r.status END"
+    " FROM relationship r WHERE r.creator_id = b.creator_id AND r.meter = b.meter) END,"
     " b.credits_total, b.drains_total, b.breaches_total, b.apologies_total FROM "
 )
 _NAMED = "(SELECT a.creator_id FROM account a WHERE a.network = ? AND a.external_id = ?)"
 NOW_SQL = f"{_NOW}{_BOOKS} WHERE c.creator_id = ? ORDER BY b.meter"
 NAMED_SQL = f"{_NOW}{_BOOKS} WHERE c.creator_id = {_NAMED} ORDER BY b.meter"
-MANY_SQL = (
-    f"{_NOW.replace('?', 'k.c1')}{{keys}} CROSS JOIN {_BOOKS} WHERE c.creator_id = k.c0 ORDER BY c.creator_id, b.meter"
-)
+MANY_SQL = f"{_NOW}{{keys}} CROSS JOIN {_BOOKS} WHERE c.creator_id = k.c0 ORDER BY c.creator_id, b.meter"
 THEN_SQL = (
-    f"SELECT {_HEAD}, e.seq, e.recorded_at_us, e.policy_version, {_STATE.format('e', '_after')} FROM {_BOOKS}"
+    f"SELECT {_HEAD}, e.seq, e.recorded_at_us, e.policy_version, {_STATE.format('e', '_after')},"
+    " (SELECT CAST(SUM(p.held) AS BIGINT) FROM pitch p WHERE p.creator_id = b.creator_id AND p.meter = b.meter"
+    " AND p.opened_at_us <= ? AND p.expires_at_us > ? AND (p.closed_at_us IS NULL OR p.closed_at_us > ?))"
+    f" FROM {_BOOKS}"
     " LEFT JOIN entry e ON e.creator_id = b.creator_id AND e.meter = b.meter AND e.seq ="
     " (SELECT x.seq FROM entry x WHERE x.creator_id = b.creator_id AND x.meter = b.meter"
     " AND x.recorded_at_us <= ? ORDER BY x.recorded_at_us DESC LIMIT 1)"
@@ -56,8 +63,8 @@ THEN_SQL = (
 NAMED_THEN_SQL = THEN_SQL.replace("c.creator_id = ? ORDER", f"c.creator_id = {_NAMED} ORDER")
 
 
-# Whether the asker may know of a book: of (creator_id, visibility, meter).
-Sight = Callable[[str, str, str], bool]
+# Which of a creator's books the asker may know of: of (creator_id, visibility, meters).
+Sight = Callable[[str, str, Sequence[str]], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +81,9 @@ class Record:
 class Balance:
     """One book as a reader sees it. Amounts in micro-trust, `points` and `plus_minus` in millionths.
 
-    `state` is carried forward to the day asked for; `settled_through` says how far it is posted. `record` is
-    kept for now only, and None for the past.
+    `state` is carried forward to the day asked for; `settled_through` says how far it is posted. A network's book has
+    a `label`, a brand's tells how its `relationship` stands. That and `record` are kept for now only, and None for the
+    past. `available` is what no authorised pitch has reserved.
     """
 
     meter: str
@@ -90,8 +98,9 @@ class Balance:
     plus_minus: int
     reliability: int
     confidence: str
-    label: Label
+    label: Label | None
     available: int
+    relationship: str | None
     record: Record | None
 
     @property
@@ -163,10 +172,7 @@ def balances(
     Books out of `sight` are left out before anything is worked out, so that a creator whom the asker may not know of
     takes no longer than one who is not there.
     """
-    if as_of_us is None:
-        rows = _rows_now(session, creator, now_us // DAY_US - LABEL_DAYS)
-    else:
-        rows = _rows_then(session, creator, as_of_us)
+    rows = _rows_now(session, creator, now_us) if as_of_us is None else _rows_then(session, creator, as_of_us)
     rows = _in_sight(rows, sight)
     if not rows:
         raise UnknownCreator("no such creator")
@@ -176,18 +182,19 @@ def balances(
             raise NotFound(f"no book {meter} of this creator")
     if as_of_us is None:
         return _balances(rows, at_us=now_us, now_us=now_us, schedule=schedule)
-    rows = [row + hindsight.label_columns(session, row, as_of_us // DAY_US - LABEL_DAYS) for row in rows]
+    since = as_of_us // DAY_US - LABEL_DAYS
+    rows = [(*row[:16], *hindsight.label_columns(session, row, since), row[16]) for row in rows]
     return _balances(rows, at_us=as_of_us, now_us=now_us, schedule=schedule)
 
 
-def _rows_now(session: Reading, creator: CreatorRef, since: int) -> list[Row]:
-    sql = NOW_SQL if creator.creator_id else NAMED_SQL
-    return db.fetch(session, _for_engine(sql, db.is_sqlite(session)), (since, since, *_named(creator)))
+def _rows_now(session: Reading, creator: CreatorRef, now_us: int) -> list[Row]:
+    sql, since = NOW_SQL if creator.creator_id else NAMED_SQL, now_us // DAY_US - LABEL_DAYS
+    return db.fetch(session, _for_engine(sql, db.is_sqlite(session)), (since, since, now_us, *_named(creator)))
 
 
 def _rows_then(session: Reading, creator: CreatorRef, as_of_us: int) -> list[Row]:
     sql = THEN_SQL if creator.creator_id else NAMED_THEN_SQL
-    return db.fetch(session, sql, (as_of_us, *_named(creator)))
+    return db.fetch(session, sql, (as_of_us, as_of_us, as_of_us, as_of_us, *_named(creator)))
 
 
 def _named(creator: CreatorRef) -> tuple[str | None, ...]:
@@ -195,12 +202,17 @@ def _named(creator: CreatorRef) -> tuple[str | None, ...]:
 
 
 def _in_sight(rows: list[Row], sight: Sight | None) -> list[Row]:
-    return rows if sight is None else [row for row in rows if sight(row[0], row[1], row[2])]
+    """The rows, all of one creator, of books that the asker may know of."""
+    if sight is None or not rows:
+        return rows
+    meters = sight(rows[0][0], rows[0][1], [row[2] for row in rows])
+    return rows if len(meters) == len(rows) else [row for row in rows if row[2] in meters]
 
 
 @cache
-def _for_engine(sql: str, is_sqlite: bool) -> str:
-    return sql.replace("{gather}", "group_concat" if is_sqlite else "string_agg")
+def _for_engine(sql: str, is_sqlite: bool, since: str = "?", now: str = "?") -> str:
+    sql = sql.replace("{gather}", "group_concat" if is_sqlite else "string_agg")
+    return sql.replace("{since}", since).replace("{now}", now)
 
 
 def shelf(session: Reading, *, creator: CreatorRef) -> Shelf:
@@ -226,12 +238,13 @@ def lookup(
     accounts = lookups.accounts(session, named)
     ids = [ref.creator_id or accounts.get(_name(ref), (None,))[0] for ref in creators]
     since = now_us // DAY_US - LABEL_DAYS
-    keys = [(one, since) for one in sorted({one for one in ids if one})]
-    sql = _for_engine(MANY_SQL, db.is_sqlite(session))
-    rows = _in_sight(db.fetch_keyed(session, sql, ("id", "int"), keys), sight)
+    keys = [(one, since, now_us) for one in sorted({one for one in ids if one})]
+    sql = _for_engine(MANY_SQL, db.is_sqlite(session), "k.c1", "k.c2")
+    rows = db.fetch_keyed(session, sql, ("id", "int", "int"), keys)
     built = {
-        creator_id: _balances(list(group), at_us=now_us, now_us=now_us, schedule=schedule)
+        creator_id: _balances(seen, at_us=now_us, now_us=now_us, schedule=schedule)
         for creator_id, group in groupby(rows, key=itemgetter(0))
+        if (seen := _in_sight(list(group), sight))
     }
     found = {place: built[one] for place, one in enumerate(ids) if one in built}
     return Lookup(found, tuple(place for place in range(len(creators)) if place not in found))
@@ -270,9 +283,10 @@ def _balance(row: Row, day: int, settled: bool, schedule: Schedule) -> Balance:
         plus_minus=economy.plus_minus(reliability, state.known),
         reliability=reliability,
         confidence=confidence(state.known, policy),
-        label=_label(state, standing, reliability, row, policy),
-        available=max(0, standing),
-        record=Record(*row[18:22]) if len(row) > 18 else None,
+        label=None if row[2].startswith("brand:") else _label(state, standing, reliability, row, policy),
+        available=max(0, max(0, standing) - (row[18] or 0)),
+        relationship=row[19] if len(row) > 19 else None,
+        record=Record(*row[20:24]) if len(row) > 20 else None,
     )
 
 
