@@ -8,12 +8,12 @@ from ledger import db, kinds, policy, soundness, tables
 from ledger.db import Reading, Session
 from ledger.economy import DAY_US
 from ledger.errors import Conflict, InvalidPolicy
-from ledger.labels import EPOCH
 from ledger.policy import Policy, Schedule
 
 POLICY = tables.PolicyText.__table__  # type: ignore[attr-defined]
 NOTICE_DAYS = 7
 JOB = "announce"
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 def schedule(session: Reading) -> Schedule:
