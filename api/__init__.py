@@ -6,6 +6,8 @@ from flask import Flask
 
 from api import (
     balances,
+    calibration,
+    campaigns,
     contests,
     creators,
     disputes,
@@ -19,6 +21,7 @@ from api import (
     pages,
     policy,
     problems,
+    quoting,
     readings,
     shell,
     state,
@@ -39,6 +42,9 @@ RESOURCES = (
     readings.blp,
     disputes.blp,
     estimates.blp,
+    calibration.blp,
+    quoting.blp,
+    campaigns.blp,
     policy.blp,
     health.blp,
 )

@@ -10,10 +10,10 @@ from typing import Any
 import structlog
 from sqlmodel import Session
 
-from ledger import audit, checkpoints, claims, rules, settlement
+from ledger import audit, checkpoints, claims, lessons, rules, settlement
 from ledger.claims import Lease
 from ledger.db import Database
-from ledger.economy import DAY_US
+from ledger.economy import DAY_US, PPM
 from ledger.settings import Settings
 
 MINUTE_US = 60 * 1_000_000
@@ -81,6 +81,11 @@ def settle(desk: Desk, day: int) -> None:
     desk.log.info("done", task="settle", slot=settlement.slot_of(day), rows=books)
 
 
+def calibrate(desk: Desk, day: int) -> None:
+    """Learn from the outcomes of all creators, and score what was forecast of them."""
+    _leased(desk, lessons.JOB, day, lambda desk: _calibrate(desk, day))
+
+
 def checkpoint(desk: Desk, day: int) -> None:
     """Write the signed heads of all books to a file outside the database."""
     _leased(desk, "checkpoint", day, _checkpoint)
@@ -113,6 +118,14 @@ def _conclude(session: Session, lease: Lease, result: Result, now_us: int) -> bo
     return claims.fault(session, lease, outcome=result.outcome)
 
 
+def _calibrate(desk: Desk, day: int) -> Result:
+    with desk.database.snapshot() as session:
+        policy = rules.schedule(session).at(day)
+        found = lessons.measure(session, day=day, policy=policy)
+    desk.database.write(lambda session: lessons.keep(session, found=found, day=day, policy=policy))
+    return Result(True, f"{found.overall.coverage * 100 // PPM} % within", found.overall.forecasts)
+
+
 def _checkpoint(desk: Desk) -> Result:
     key = desk.settings.key("signing_key")
     with desk.database.snapshot() as session:
@@ -130,6 +143,7 @@ def _verify(desk: Desk) -> Result:
 
 TASKS: tuple[Task, ...] = (
     Task("settle", 0, 5, settle),
+    Task("calibration", 0, 15, calibrate),
     Task("checkpoint", 0, 20, checkpoint),
     Task("verify", 2, 0, verify),
 )

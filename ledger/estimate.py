@@ -10,12 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ledger import labels
+from ledger import labels, proposals
 from ledger.economy import PPM, State, meter, reliability, scale
 from ledger.kinds import pitch
 from ledger.labels import DayCount, Figures, Label
 from ledger.policy import Policy
-from ledger.proposals import Improvement, Proposal, Subject, credit, day_on, factors, improvements, pitched
+from ledger.proposals import (
+    Improvement,
+    Missing,
+    Proposal,
+    Subject,
+    credit,
+    day_on,
+    factors,
+    improvements,
+    missing,
+    pitched,
+)
 from ledger.scatter import Scatter, scatter
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -41,6 +52,32 @@ class Quantile:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What one such way takes from the brand's own meter, and what it then shows. Units as above."""
+
+    drain: int
+    standing: int
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Where the brand stands with the creator, what it still lacks to be established, and its own meter.
+
+    `status` is none, introduced, accepted, established, declined, ended or blocked. Before a brand ever asked to be
+    let in it has no meter: standing is 0 and the ways are None.
+    """
+
+    status: str
+    missing: Missing
+    standing: int
+    points: int
+    p10: Beside | None
+    p50: Beside | None
+    p90: Beside | None
+
+
+@dataclass(frozen=True, slots=True)
 class FanPoint:
     """Standing so many days on, after each quantile of the drain (p10 the mildest), and without the pitch."""
 
@@ -53,12 +90,16 @@ class FanPoint:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a pitch would do. `drain` is the formula's, made of `factors`; `risk` is in ppm by label name."""
+    """What a pitch would do. `drain` is the formula's, made of `factors`; `risk` is in ppm by label name.
+
+    `share` (ppm) is what the formula takes of standing, in both meters; in the network's there is a least drain.
+    """
 
     day: int
     policy_version: str
     drain: int
     factors: Mapping[str, int]
+    share: int
     credit: int
     standing: int
     points: int
@@ -66,6 +107,7 @@ class Estimate:
     p10: Quantile
     p50: Quantile
     p90: Quantile
+    relation: Relation
     label: Label
     risk: Mapping[str, int]
     fan: tuple[FanPoint, ...]
@@ -89,6 +131,7 @@ def estimate(subject: Subject, proposal: Proposal) -> Estimate:
         policy_version=policy.version,
         drain=pitch.drain(priced),
         factors=priced,
+        share=proposals.share(subject, proposal),
         credit=credit(subject, proposal, pitch.drain(priced)),
         standing=state.standing,
         points=meter(state.standing, policy["meter.half"]),
@@ -96,11 +139,29 @@ def estimate(subject: Subject, proposal: Proposal) -> Estimate:
         p10=quantiles[0],
         p50=quantiles[1],
         p90=quantiles[2],
+        relation=_relation(subject, proposal, ratios),
         label=_label_now(subject),
         risk=_risk(subject, proposal, spread),
         fan=_fan(walk, quantiles[-1].regained_after),
         improvements=improvements(subject, proposal, ratios[1]),
     )
+
+
+def _relation(subject: Subject, proposal: Proposal, ratios: Sequence[int]) -> Relation:
+    standing, half = subject.beside.standing if subject.beside else 0, subject.policy["meter.half"]
+    found = [proposals.beside(subject, proposal, ratio) for ratio in ratios]
+    ways = [one and Beside(one[0], one[1].standing, meter(one[1].standing, half)) for one in found]
+    return Relation(status(subject), missing(subject), standing, meter(standing, half), *ways)
+
+
+def status(subject: Subject) -> str:
+    """Where the brand stands with the creator, in a word."""
+    known = subject.relationship
+    if known is None:
+        return "none"
+    if known.blocked:
+        return "blocked"
+    return "established" if known.established(subject.state.day, subject.policy) else known.status
 
 
 # The days after

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ledger import labels
 from ledger.economy import PPM, Move, Pools, State, accrue, advance, land, scale
 from ledger.kinds import pitch, transparency
-from ledger.kinds.base import Context
+from ledger.kinds.base import Context, Relationship
 from ledger.labels import DayCount
 from ledger.policy import Policy, Schedule
 from ledger.scatter import UNTAUGHT, Pooled
@@ -38,7 +38,8 @@ class Subject:
 
     `usual` is what an ordinary day brings at the rate of the last weeks; `days` the counts that labels look at;
     `ratios` the log(outcome / formula) of earlier pitches, `pooled` what those of all creators taught. `holds` counts
-    pitches that are authorised and not yet out: each weighs on the audience's patience as if it were.
+    pitches that are authorised and not yet out: each weighs on the audience's patience as if it were. `beside` is the
+    brand's own book with the creator, None where it never asked to be let in.
     """
 
     state: State
@@ -51,6 +52,8 @@ class Subject:
     ratios: Sequence[float] = ()
     pooled: Pooled = UNTAUGHT
     holds: int = 0
+    beside: State | None = None
+    relationship: Relationship | None = None
 
     @property
     def policy(self) -> Policy:
@@ -94,6 +97,30 @@ def pitched(subject: Subject, proposal: Proposal, ratio: int = PPM) -> State:
     for move in (pitch.amounts(priced, rates), transparency.amounts(line.factors, rates)):
         state = advance(state, land(state, move), move)
     return state
+
+
+def as_related(subject: Subject, proposal: Proposal, day: int) -> Proposal:
+    """The proposal on a day, by a brand that is as established by then as the books say it is."""
+    known = subject.relationship
+    if known is None or proposal.established:
+        return proposal
+    return replace(proposal, established=known.established(day, subject.policy))
+
+
+def share(subject: Subject, proposal: Proposal) -> int:
+    """The share of standing, in ppm, that the formula takes of both books; of the network's, before its least drain."""
+    return pitch.taken_share({**factors(subject, proposal), "times": PPM})
+
+
+def beside(subject: Subject, proposal: Proposal, ratio: int = PPM) -> tuple[int, State] | None:
+    """What the pitch takes from the brand's own meter, and that book after it; None where the brand has none."""
+    if subject.beside is None:
+        return None
+    context = Context(subject.beside, subject.policy, subject.state.day, 0)
+    mending = factors(subject, proposal)["mending"]
+    line = pitch.beside(context, share=scale(share(subject, proposal), ratio), mending=mending)
+    move = pitch.amounts(line.factors, subject.policy.rates)
+    return -move.fresh, advance(subject.beside, land(subject.beside, move), move)
 
 
 def cost(subject: Subject, proposal: Proposal, ratio: int = PPM) -> int:
@@ -144,25 +171,74 @@ def _changes(subject: Subject, proposal: Proposal) -> list[tuple[str, str, Propo
     """The same pitch, better: what to call the change, how to say it, what it would be."""
     fit = min(PPM, proposal.fit + subject.policy["estimate.better_fit"])
     better = f"Choose a product that fits better: {_tenths(fit)} instead of {_tenths(proposal.fit)}."
-    less = labels.percent(PPM - PPM * PPM // subject.policy["pitch.stranger"])
-    warmer = (
-        f"Have {proposal.brand} meet this audience before it pitches: an established relationship costs {less} less."
-    )
-    return [
+    changes = [
         ("disclose", "Disclose clearly that the post is paid.", replace(proposal, disclosure="clear")),
-        ("relationship", warmer, replace(proposal, established=True)),
         ("fit", better, replace(proposal, fit=fit)),
     ]
+    if (warmer := _warming(subject, proposal.brand)) is not None:
+        changes.append(("relationship", warmer, replace(proposal, established=True)))
+    return changes
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What an accepted brand still lacks to be established: exchanges, and days, the last of them being `until_day`."""
+
+    exchanges: int
+    days: int
+    until_day: int
+
+
+def missing(subject: Subject) -> Missing:
+    """What lies between the brand and an established relationship; before it is let in, all of it."""
+    policy, known, today = subject.policy, subject.relationship, subject.state.day
+    accepted = known is not None and known.accepted and known.accepted_day is not None
+    since = known.accepted_day if known is not None and accepted and known.accepted_day is not None else today
+    had = known.exchanges if known is not None and accepted else 0
+    until = since + policy["relationship.days"]
+    return Missing(max(0, policy["relationship.exchanges"] - had), max(0, until - today), max(today, until))
+
+
+def _warming(subject: Subject, brand: str) -> str | None:
+    """What to do next for an established relationship; None where the creator has blocked the brand."""
+    known, policy = subject.relationship, subject.policy
+    less = labels.percent(PPM - PPM * PPM // policy["pitch.stranger"])
+    then = f"an established relationship costs {less} less."
+    lacks = missing(subject)
+    both = _and(_many(lacks.exchanges, "genuine exchange"), _many(lacks.days, "day"))
+    if known is not None and known.blocked:
+        return None
+    if known is None or known.status not in ("introduced", "accepted"):
+        again = "" if known is None else " again"
+        return f"Introduce {brand} to the creator{again} and be let in, then take {both}: {then}"
+    if known.status == "introduced":
+        return f"{brand} has asked to be let in: once it is, take {both}: {then}"
+    by = f", until {labels.spoken_day(lacks.until_day, subject.state.day)}" if lacks.days else ""
+    more = _and(_many(lacks.exchanges, "more genuine exchange"), _many(lacks.days, "more day"))
+    return f"{brand} is let in; it takes {more}{by}: {then}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}" if count else ""
+
+
+def _and(*parts: str) -> str:
+    return " and ".join(part for part in parts if part) or "nothing more"
 
 
 def _waiting(subject: Subject, proposal: Proposal, ratio: int) -> Improvement:
-    """The wait that saves most: earlier pitches fade from memory. Standing is taken as it is today."""
+    """The wait that saves most: earlier pitches fade from memory, and a relationship may come to be established.
+
+    Standing is taken as it is today.
+    """
     now, today = cost(subject, proposal, ratio), subject.state.day
     best, until = 0, today
     for day in range(today + 1, today + 1 + subject.policy["estimate.wait_days"]):
-        saves = now - cost(rested(subject, day), proposal, ratio)
+        saves = now - cost(rested(subject, day), as_related(subject, proposal, day), ratio)
         best, until = (saves, day) if saves > best else (best, until)
-    advice = f"Wait until {labels.spoken_day(until, today)}: earlier pitches weigh less by then."
+    warm = as_related(subject, proposal, until).established and not proposal.established
+    why = "the relationship is established" if warm else "earlier pitches weigh less"
+    advice = f"Wait until {labels.spoken_day(until, today)}: {why} by then."
     return Improvement("wait", advice, best, until)
 
 

@@ -33,6 +33,7 @@ PURE = (
     "estimate",
     "calibration",
     "campaigns",
+    "grid",
     "sticks",
     "policy",
     "soundness",

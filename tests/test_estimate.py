@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ledger import kinds, policy
 from ledger.economy import PPM, Move, State, accrue, advance, land
 from ledger.estimate import GRID, _name_then, _published, estimate
+from ledger.grid import grid
 from ledger.kinds import pitch
-from ledger.kinds.base import Context
+from ledger.kinds.base import Context, Relationship
 from ledger.labels import DayCount
 from ledger.policy import Schedule
 from ledger.proposals import DISCLOSURES, Proposal, Subject, cost, factors, improvements, pitched, rested
@@ -35,7 +36,9 @@ STATE = State(
 USUAL = Move(3_600_000, 400_000, credits=4_000_000, known=900_000)
 POSTS = tuple(DayCount(TODAY - 3 * n, 1, 0) for n in range(30))
 GRACE = Subject(STATE, RULES, followers=50_000, usual=USUAL, days=POSTS)
+FRIEND = Relationship("accepted", TODAY - 30, "hello", TODAY - 30, exchanges=5, let_in=True)
 NIKE = Proposal("nike", "clear", fit=700_000, established=True)
+STRANGER = Proposal("nike", "clear", fit=700_000)
 
 states = st.builds(
     State,
@@ -77,7 +80,7 @@ ratios = st.integers(PPM // 10, 5 * PPM)
 
 def test_the_formula_is_the_one_that_posts() -> None:
     """The drain and credit of an estimate are those that posting the pitch today would write."""
-    context = Context(STATE, FOUNDING, TODAY, 0, followers=50_000, established=True)
+    context = Context(STATE, FOUNDING, TODAY, 0, followers=50_000, relationship=FRIEND)
     lines = pitch.price(pitch.PitchFacts("nike", "clear", 700_000), context)
     moves = [kinds.amounts(line.kind, line.factors, FOUNDING.rates) for line in lines]
     told = estimate(GRACE, NIKE)
@@ -87,7 +90,7 @@ def test_the_formula_is_the_one_that_posts() -> None:
 
 def test_a_hidden_pitch_is_priced_as_when_it_is_found() -> None:
     """Not disclosing costs what the undisclosed pitch's two lines take, and nothing mends."""
-    context = Context(STATE, FOUNDING, TODAY, 0, followers=50_000, established=True)
+    context = Context(STATE, FOUNDING, TODAY, 0, followers=50_000, relationship=FRIEND)
     state = STATE
     for line in pitch.price_undisclosed(pitch.UndisclosedPitchFacts("nike", 700_000), context):
         move = kinds.amounts(line.kind, line.factors, FOUNDING.rates)
@@ -335,6 +338,129 @@ def test_what_is_as_good_as_can_be_has_nothing_to_improve() -> None:
     """A clear pitch of perfect fit by an established brand, the first in a long time, has no advice."""
     rest = replace(GRACE, state=STATE._replace(pitches=0))
     assert improvements(rest, replace(NIKE, fit=PPM)) == ()
+
+
+@pytest.mark.parametrize(
+    ("known", "advice"),
+    [
+        (None, "Introduce nike to the creator and be let in, then take 3 genuine exchanges and 14 days: "),
+        (
+            Relationship("introduced", TODAY - 2, "hello"),
+            "nike has asked to be let in: once it is, take 3 genuine exchanges and 14 days: ",
+        ),
+        (
+            Relationship("declined", TODAY - 2, "hello"),
+            "Introduce nike to the creator again and be let in, then take 3 genuine exchanges and 14 days: ",
+        ),
+        (
+            FRIEND._replace(accepted_day=TODAY - 5, exchanges=2),
+            "nike is let in; it takes 1 more genuine exchange and 9 more days, until 2 December: ",
+        ),
+        (FRIEND._replace(exchanges=0), "nike is let in; it takes 3 more genuine exchanges: "),
+        (
+            FRIEND._replace(accepted_day=TODAY - 13),
+            "nike is let in; it takes 1 more day, until 24 November: ",
+        ),
+    ],
+)
+def test_what_a_relationship_lacks_is_told(known: Relationship | None, advice: str) -> None:
+    """What the brand has to do next is what the rule still asks of it: be let in, three exchanges, 14 days."""
+    told = improvements(replace(GRACE, relationship=known), replace(NIKE, established=False))
+    warmer = next(item for item in told if item.name == "relationship")
+    assert warmer.advice == advice + "an established relationship costs 33 % less."
+
+
+def test_a_blocked_brand_is_not_told_to_introduce_itself() -> None:
+    """Whom the creator has blocked can do nothing about it."""
+    blocked = replace(GRACE, relationship=FRIEND._replace(status="ended", blocked=True))
+    assert "relationship" not in {item.name for item in improvements(blocked, replace(NIKE, established=False))}
+
+
+def test_waiting_until_a_relationship_is_established_saves_that() -> None:
+    """With the exchanges made and five days to go, the wait that is advised is worth the stranger's price and more."""
+    nearly = replace(GRACE, relationship=FRIEND._replace(accepted_day=TODAY - 9))
+    wait = next(item for item in improvements(nearly, replace(NIKE, established=False)) if item.name == "wait")
+    assert wait.advice == "Wait until 22 January 2027: the relationship is established by then."
+    assert wait.saves == cost(GRACE, replace(NIKE, established=False)) - cost(rested(GRACE, TODAY + 60), NIKE)
+
+
+# The brand's own meter
+
+
+BESIDE = State(fresh=7 * TRUST, bedrock=TRUST, credits=8 * TRUST, day=TODAY)
+
+
+def test_the_brands_meter_loses_the_same_share() -> None:
+    """Its drain is what posting the pitch would write into its book: the same share, with no least."""
+    subject = replace(GRACE, beside=BESIDE, relationship=FRIEND)
+    told = estimate(subject, NIKE)
+    context = Context(STATE, FOUNDING, TODAY, 0, followers=50_000, relationship=FRIEND)
+    lines = pitch.price(pitch.PitchFacts("nike", "clear", 700_000), context)
+    facts, other = pitch.PitchFacts("nike", "clear", 700_000), Context(BESIDE, FOUNDING, TODAY, 0, relationship=FRIEND)
+    move = kinds.amounts("pitch", pitch.price_beside(facts, other, lines)[0].factors, FOUNDING.rates)
+    assert told.relation.p50 is not None
+    assert told.relation.p50.drain == -move.fresh == BESIDE.standing * told.share // PPM
+    assert told.relation.p50.standing == BESIDE.standing + move.fresh
+    assert told.relation.status == "established"
+
+
+@settings(max_examples=30)
+@given(subjects, proposals)
+def test_a_brand_nobody_let_in_has_no_meter(subject: Subject, proposal: Proposal) -> None:
+    """Where the brand has no book there is nothing to drain, and all of the relationship is missing."""
+    relation = estimate(subject, proposal).relation
+    assert (relation.status, relation.standing, relation.p10, relation.p50, relation.p90) == (
+        "none",
+        0,
+        None,
+        None,
+        None,
+    )
+    assert (relation.missing.exchanges, relation.missing.days) == (3, 14)
+
+
+@settings(max_examples=30)
+@given(subjects, proposals, st.integers(0, 50 * TRUST).map(lambda fresh: State(fresh=fresh, day=TODAY)))
+def test_a_brand_never_pays_more_than_it_has(subject: Subject, proposal: Proposal, beside: State) -> None:
+    """Quantiles are in order there too, and no way takes its meter below zero."""
+    relation = estimate(replace(subject, beside=beside), proposal).relation
+    ways = [way for way in (relation.p10, relation.p50, relation.p90) if way is not None]
+    drains = [way.drain for way in ways]
+    assert drains == sorted(drains)
+    assert all(way.standing == beside.standing - way.drain >= 0 for way in ways)
+
+
+@given(subjects, proposals)
+def test_pitches_on_hold_weigh_like_pitches(subject: Subject, proposal: Proposal) -> None:
+    """What is authorised and not yet out makes a further pitch as dear as if it were out, and no cheaper."""
+    told = [factors(replace(subject, holds=holds), proposal)["fatigue"] for holds in (0, 1, 2)]
+    assert told == [told[0], told[0] + FOUNDING["pitch.fatigue"], told[0] + 2 * FOUNDING["pitch.fatigue"]]
+
+
+# The grid
+
+
+@given(subjects, st.none() | st.integers(0, 14).map(lambda ago: FRIEND._replace(accepted_day=TODAY - ago)))
+@settings(max_examples=15)
+def test_the_grid_keeps_the_laws(subject: Subject, known: Relationship | None) -> None:
+    """In every cell, more disclosure, a better fit and a longer wait never cost more, and quantiles are in order."""
+    cells = {
+        (cell.day, cell.disclosure, cell.fit): cell for cell in grid(replace(subject, relationship=known), STRANGER)
+    }
+    assert len(cells) == 3 * 5 * 10
+    for (day, disclosure, fit), cell in cells.items():
+        assert cell.p10 <= cell.p50 <= cell.p90
+        worse = {"clear": "vague", "vague": "none"}.get(disclosure)
+        for other in ((day, worse, fit), (day, disclosure, fit - PPM // 5), (day - 7, disclosure, fit)):
+            if other in cells:
+                assert cell.p50 <= cells[other].p50
+
+
+def test_todays_cell_is_the_estimate() -> None:
+    """The cell of today, as disclosed and as fitting, costs what the estimate says standing loses."""
+    told = estimate(GRACE, STRANGER)
+    cell = next(one for one in grid(GRACE, STRANGER, [700_000]) if (one.day, one.disclosure) == (TODAY, "clear"))
+    assert [cell.p10, cell.p50, cell.p90] == [STATE.standing - way.standing for way in (told.p10, told.p50, told.p90)]
 
 
 @given(subjects, proposals)
