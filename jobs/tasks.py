@@ -1,16 +1,17 @@
-"""What runs by the clock: settlement, checkpoints, verification. A slot is a day, done by whoever is first."""
+"""What runs by the clock: standing, settlement, checkpoints, verification. A slot is a day, done once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
 from typing import Any
 
 import structlog
 from sqlmodel import Session
 
-from ledger import audit, checkpoints, claims, lessons, rules, settlement
+from ledger import audit, checkpoints, claims, lessons, markers, rules, settlement, standing
 from ledger.claims import Lease
 from ledger.db import Database
 from ledger.economy import DAY_US, PPM
@@ -31,6 +32,7 @@ class Desk:
     settings: Settings
     clock: Callable[[], int]
     chunk: int = settlement.CHUNK
+    graphs: standing.Graphs = field(default_factory=standing.Graphs)
     stopping: Event = field(default_factory=Event)
     log: Any = field(default_factory=lambda: structlog.get_logger("jobs"))
 
@@ -63,6 +65,11 @@ class Task:
         return (now_us - (self.hour * 60 + self.minute) * MINUTE_US) // DAY_US
 
 
+def stand(desk: Desk, day: int) -> None:
+    """Find the standing of engagers in every network where accounts are attested."""
+    _leased(desk, standing.JOB, day, lambda desk: _stand(desk, day))
+
+
 def settle(desk: Desk, day: int) -> None:
     """Post decay and recovery through a day."""
     with desk.database.reading() as session:
@@ -79,6 +86,17 @@ def settle(desk: Desk, day: int) -> None:
         progress=desk.carry_on,
     )
     desk.log.info("done", task="settle", slot=settlement.slot_of(day), rows=books)
+
+
+def mark(desk: Desk, day: int) -> None:
+    """Tell every statement of the rules that were announced, whenever that was."""
+    with desk.database.reading() as session:
+        schedule = rules.schedule(session)
+        if not markers.unmarked(session):
+            desk.log.info("nothing due", task="mark", slot=settlement.slot_of(day))
+            return
+    lines = markers.mark(desk.database, clock=desk.clock, schedule=schedule, progress=desk.carry_on)
+    desk.log.info("done", task="mark", slot=settlement.slot_of(day), rows=lines)
 
 
 def calibrate(desk: Desk, day: int) -> None:
@@ -118,6 +136,14 @@ def _conclude(session: Session, lease: Lease, result: Result, now_us: int) -> bo
     return claims.fault(session, lease, outcome=result.outcome)
 
 
+def _stand(desk: Desk, day: int) -> Result:
+    with desk.database.reading() as session:
+        policy = rules.schedule(session).at(day)
+    night = standing.Night(desk.database, day, policy, partial(desk.settings.key, "pepper"), desk.clock, desk.carry_on)
+    found = standing.refresh(night, desk.graphs)
+    return Result(True, f"{found.networks} networks", found.accounts)
+
+
 def _calibrate(desk: Desk, day: int) -> Result:
     with desk.database.snapshot() as session:
         policy = rules.schedule(session).at(day)
@@ -142,7 +168,9 @@ def _verify(desk: Desk) -> Result:
 
 
 TASKS: tuple[Task, ...] = (
+    Task("standing", 0, 1, stand),
     Task("settle", 0, 5, settle),
+    Task("mark", 0, 10, mark),
     Task("calibration", 0, 15, calibrate),
     Task("checkpoint", 0, 20, checkpoint),
     Task("verify", 2, 0, verify),
