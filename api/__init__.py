@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from api import (
+    attestations,
     balances,
     calibration,
     campaigns,
@@ -34,6 +35,7 @@ from ledger.settings import settings as process_settings
 
 RESOURCES = (
     creators.blp,
+    attestations.blp,
     events.blp,
     balances.blp,
     history.blp,
