@@ -204,7 +204,8 @@ def _replays(audit: Audit, span: Span) -> Iterator[tuple[BookKey, Replay]]:
     if key is not None:
         yield key, replay
     for empty in (book for book in span.books if book not in started):
-        yield empty, _replay(audit, empty)
+        # Another creator's books may go on in the next span: what they told of one another is kept.
+        yield empty, Replay(empty[1], audit.schedule, audit.policies, Memory(), Aside())
 
 
 def _replay(audit: Audit, key: BookKey) -> Replay:

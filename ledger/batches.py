@@ -22,6 +22,7 @@ from ledger.policy import Policy, Schedule
 
 BREACHING = ("breach", "undisclosed_pitch", "label")
 OTHERS = (*UNDOING, "outcome")
+OPENING = ("introduction", "brand_blocked")
 LABEL_DAYS = 365 + 90
 
 
@@ -84,8 +85,9 @@ def open_batch(
     referring = [job for job in jobs if job.event.kind.refers_to]
     spoken = {job.spoken_ref for job in referring if job.spoken_ref}
     earlier = lookups.known_events(session, spoken) if spoken else {}
+    told = {job.ref: job for job in jobs} if spoken else {}
     for job in jobs:
-        job.beside = _beside(job, earlier)
+        job.beside = _may_touch(job, earlier, told) if job.event.kind.beside else ()
     opened = books.lock(session, [key for job in jobs for key in job.keys])
     known = lookups.known_events(session, {job.ref for job in jobs} | spoken)
     if any(set(_beside(job, known)) - set(job.beside) for job in referring):
@@ -99,11 +101,39 @@ def open_batch(
 
 def _open_books(session: Session, jobs: Iterable[Job]) -> None:
     """A brand's book begins with its introduction."""
-    rows = {job.book for job in jobs if job.event.kind.name in ("introduction", "brand_blocked")}
+    rows = {job.book for job in jobs if job.event.kind.name in OPENING}
     if not rows:
         return
     held = books.lock(session, sorted(rows))
-    db.insert_new(session, books.BOOK, [books.open_row(*key) for key in sorted(rows - held.keys())])
+    enrolled = lookups.enrolled(session, {key[0] for key in rows - held.keys()})
+    missing = sorted(key for key in rows - held.keys() if key[0] in enrolled)
+    db.insert_new(session, books.BOOK, [books.open_row(*key) for key in missing])
+
+
+def touched_by(batch: Batch, job: Job) -> list[OpenBook]:
+    """The books that an event touches, its own first; none where that is not there.
+
+    What it speaks of may have been posted since the books were locked, and a brand's book is there once it has begun.
+    """
+    if job.event.kind.name in OTHERS:
+        job.beside = _beside(job, batch.known)
+    opens = job.event.kind.name in OPENING
+    there = [
+        book
+        for book in (batch.books.get(key) for key in job.keys)
+        if book is not None and (book.seq or opens or book.meter.startswith("network:"))
+    ]
+    return there if there and there[0].meter == job.event.meter else []
+
+
+def _may_touch(job: Job, known: dict[lookups.Ref, Row], told: dict[lookups.Ref, Job]) -> tuple[BookKey, ...]:
+    """All other books that an event may touch: what it speaks of may come with it, in the same batch."""
+    found, each, seen = set[BookKey](), job, set[int]()
+    while each.index not in seen:
+        seen.add(each.index)
+        found |= {each.book, *_beside(each, known)}
+        each = told.get(each.spoken_ref, each) if each.spoken_ref and each.spoken_ref not in known else each
+    return tuple(sorted(found - {job.book}))
 
 
 def _beside(job: Job, known: dict[lookups.Ref, Row]) -> tuple[BookKey, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -244,11 +244,14 @@ def written_of(row: Row, schedule: Schedule) -> Written:
     return Written(row[2], row[3], row[4], row[22], effect, row[7], gathered)
 
 
-def write_back(session: Session, books: Iterable[OpenBook]) -> None:
-    """Write the new entries and the books themselves."""
+def write_back(session: Session, books: Collection[OpenBook]) -> None:
+    """Write the new entries and the books themselves; a brand's book that did not begin is not kept."""
     touched = [book for book in books if book.new_entries]
     db.insert(session, ENTRY, [row for book in touched for row in book.new_entries])
     db.update(session, BOOK, [book.row() for book in touched])
+    for book in books:
+        if not book.seq and book.meter.startswith("brand:"):
+            db.execute(session, "DELETE FROM book WHERE creator_id = ? AND meter = ?", (book.creator_id, book.meter))
 
 
 def open_row(creator_id: str, meter: str) -> Row:

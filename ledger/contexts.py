@@ -9,12 +9,14 @@ from typing import Any
 from ledger import labels
 from ledger.economy import Move, State, reliability
 from ledger.errors import AlreadyDone, UnknownReference, WrongReference
-from ledger.kinds import engagement
+from ledger.kinds import engagement, hold, relationship
 from ledger.kinds.base import Breach, Context, Due, Past, Relationship, Tally
 from ledger.labels import DayCount, Figures, Unowned
 from ledger.memory import NO_TIE, UNDOING, Memory, Spoken, Told, Written
 from ledger.policy import Policy, Schedule
 
+# Where things stand after these is told by the step after them, not by undoing one in the middle.
+LASTING = frozenset({*relationship.STEPS, *hold.STATUS, "pitch_held", "reception", "label"} - {"pitch_published"})
 WEEK = 7
 UNKNOWN_DAYS = 30
 
@@ -149,7 +151,7 @@ def _speaking(memory: Memory, told: Told, context: Context, schedule: Schedule) 
     seqs = spoken.seqs
     if kind.refers_to == "apology":
         seqs = _apology(memory, seqs, reference, pointer)
-    breach = _breach(memory, seqs)
+    breach = _breach(memory, seqs, kind.refers_to or "")
     alleged = memory.allegation_of(seqs)
     if kind.refers_to == "breach" and breach is None:
         raise WrongReference(f"the event {reference!r} is not a breach", pointer=pointer)
@@ -179,16 +181,20 @@ def _apology(memory: Memory, seqs: Sequence[int], reference: str, pointer: str) 
     return found
 
 
-def _breach(memory: Memory, seqs: Sequence[int]) -> Breach | None:
-    """The breach meant: one of these entries, charged for one of them, or owned by one of them."""
-    lines = [memory.written[seq] for seq in seqs if seq in memory.written]
-    owned = [line.about for line in lines if line.kind == "apology" and line.about is not None]
-    return memory.breach_of([*seqs, *owned])
+def _breach(memory: Memory, seqs: Sequence[int], refers_to: str) -> Breach | None:
+    """The breach meant: one of these entries, charged for one of them, or the one that this apology owns."""
+    if refers_to != "apology":
+        return memory.breach_of(seqs)
+    return memory.breach_of(memory.written[seq].about or 0 for seq in seqs)
 
 
 def _may_be_reversed(memory: Memory, spoken: Spoken, reference: str, pointer: str) -> None:
     if spoken.kind.name in UNDOING:
         raise WrongReference(f"the event {reference!r} is itself an undoing: report anew instead", pointer=pointer)
+    if spoken.kind.name in LASTING:
+        raise WrongReference(
+            f"the event {reference!r} is a step: report the next instead", pointer=pointer
+        )
     meant = {seq for each in spoken.seqs for seq in (each, memory.written[each].about)}
     if any(seq in memory.breaches and memory.breaches[seq].cleared for seq in meant if seq is not None):
         raise AlreadyDone(f"the event {reference!r} was cleared: there is nothing left of it", pointer=pointer)

@@ -23,6 +23,13 @@ def accounts(session: Reading, names: Iterable[tuple[str, str]]) -> dict[tuple[s
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
+def enrolled(session: Reading, creator_ids: Iterable[str]) -> frozenset[str]:
+    """Those of these creators who are enrolled."""
+    sql = "SELECT c.creator_id FROM {keys} CROSS JOIN creator c WHERE c.creator_id = k.c0"
+    rows = db.fetch_keyed(session, sql, ("id",), [(creator_id,) for creator_id in sorted(creator_ids)])
+    return frozenset(row[0] for row in rows)
+
+
 def followers(session: Session, keys: Iterable[tuple[str | None, str]]) -> dict[tuple[str, str], int | None]:
     """The largest audience of a creator's accounts on a network, by (creator id, network)."""
     sql = (

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import orjson
 
 from ledger import books, chain, db, events, keeping, lookups, tables, upkeep
-from ledger.batches import Batch, Job, context_of, network_of, open_batch, policy_of, told_to
+from ledger.batches import Batch, Job, context_of, network_of, open_batch, policy_of, told_to, touched_by
 from ledger.books import OpenBook
 from ledger.db import Session
 from ledger.economy import DAY_US
@@ -108,16 +108,16 @@ def _unknown_creator(event: NewEvent) -> Receipt:
 
 
 def _post_one(batch: Batch, job: Job) -> Receipt:
-    event, book = job.event, batch.books.get(job.book)
+    event = job.event
     known = batch.known.get(job.ref)
     if known is not None:
         return lookups.replay(known, event)
-    if book is None:
+    touched = touched_by(batch, job)
+    if not touched:
         return _unknown_creator(event)
     if (wrong := _wrong_time(batch, event)) is not None:
         return _unremembered(event, "invalid_event", f"/occurred_at: {wrong}", ("/occurred_at", wrong))
-    touched = [batch.books[key] for key in job.keys if key in batch.books]
-    may_refuse = event.kind.refers_to or event.kind.needs
+    may_refuse = event.kind.name != "engagement"  # once it may be written at all, no act is refused
     before = [replace(each, new_entries=list(each.new_entries)) for each in touched] if may_refuse else touched
     try:
         priced = _price(batch, job, touched)

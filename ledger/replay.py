@@ -310,7 +310,7 @@ class Replay:
         """The event as posting saw it.
 
         What nothing stored can prove is taken as stated in the factors of its first entry: the audience of an account,
-        which partners change, an engager's standing on that night, that favours were returned, and that an engager had been forgotten.
+        which partners change, an engager's standing on that night, favours returned, and that one had been forgotten.
         """
         kind = kinds.KINDS[event.kind]
         # The names in it are sealed already.

@@ -80,6 +80,9 @@ def _undo(memory: Memory, told: Told, context: Context) -> None:
         memory.tallies[spoken.day] = tally.without(memory.written[spoken.seqs[0]].gathered, counts)
     if told.kind.name == "reversal":
         _unmark(memory, items)
+    now = memory.relationship
+    if spoken and now and spoken.kind.name == "exchange" and any(item.move.credits for item in items):
+        memory.relationships[0] = now._replace(exchanges=max(0, now.exchanges - 1))
 
 
 def _unmark(memory: Memory, items: Sequence[Written]) -> None:
@@ -109,6 +112,11 @@ def _unanswered(memory: Memory, item: Written) -> None:
         memory.allegations[item.about] = memory.allegations[item.about]._replace(answered=False)
 
 
+def _undismissed(memory: Memory, item: Written) -> None:
+    if item.about in memory.allegations:
+        memory.allegations[item.about] = memory.allegations[item.about]._replace(status="open")
+
+
 def _unalleged(memory: Memory, item: Written) -> None:
     memory.allegations[item.seq] = memory.allegations[item.seq]._replace(status="dismissed")
 
@@ -123,6 +131,7 @@ _UNMARKED: dict[str, Callable[[Memory, Written], None]] = {
     "evasion": _unevaded,
     "breach": _uncharged,
     "answer": _unanswered,
+    "dismissal": _undismissed,
     "allegation": _unalleged,
     "outcome": _untold,
 }

@@ -16,6 +16,7 @@ from ledger.policy import Parameter, Policy, Rates
 
 PARTS = ("responsibility", "repair", "regret", "explanation", "repentance", "forgiveness")
 MOST_REACTIONS = 100_000_000_000
+LEAST_ACCEPTANCE = PPM // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,12 @@ def timeliness(delay_days: int, policy: Policy) -> int:
 
 
 def acceptance(positive: int, negative: int, policy: Policy) -> int:
-    """(positive + a) / (all + b): the prior until reactions come, theirs when they do; in ppm."""
-    return (positive + policy["apology.prior_positive"]) * PPM // (positive + negative + policy["apology.prior_all"])
+    """(positive + a) / (all + b): the prior until reactions come, theirs when they do; in ppm.
+
+    Never nothing: what is revised as further reactions come must be there to be scaled.
+    """
+    share = (positive + policy["apology.prior_positive"]) * PPM // (positive + negative + policy["apology.prior_all"])
+    return max(share, LEAST_ACCEPTANCE)
 
 
 def price(facts: ApologyFacts, context: Context) -> list[Line]:

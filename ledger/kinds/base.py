@@ -172,7 +172,8 @@ class Context:
 
     `at_us` is the moment it is recorded, `holds` what authorised pitches reserve then, `opening` the standing the day
     began with, `usual` the uncapped credit of a usual day. `engager_standing` (ppm, times the slope) is None where
-    nobody is attested. `mutual` where the creator engages with the engager too; `spoken_of` is the kind of the event it refers to.
+    nobody is attested. `mutual` where the creator engages with the engager too; `spoken_of` is the kind
+    of the event it refers to.
     """
 
     state: State

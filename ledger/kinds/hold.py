@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from ledger.economy import PPM, Move
-from ledger.errors import AlreadyDone, ExceedsAvailable, IllegalTransition, NotLetIn, TooEarly
+from ledger.errors import AlreadyDone, ExceedsAvailable, IllegalTransition, NotLetIn, TooEarly, WrongReference
 from ledger.kinds import pitch, transparency
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Pitch
 from ledger.kinds.facts import SLUG, Choice, Name, Share, Whole
@@ -106,17 +106,19 @@ def price_step(name: str) -> Any:
     """The price of a step: nothing. Raises IllegalTransition, TooEarly."""
 
     def price(facts: StepFacts, context: Context) -> list[Line]:
-        found = step(name, context)
+        found = step(name, facts.brand, context)
         return [Line("pitch_step", {"step": list(STATUS).index(name), "released": found.held}, about=found.seq)]
 
     return price
 
 
-def step(name: str, context: Context) -> Pitch:
-    """The pitch, where it may take that step now. Raises IllegalTransition naming where it stands."""
+def step(name: str, brand: str, context: Context) -> Pitch:
+    """The pitch, where it may take that step now. Raises IllegalTransition naming where it stands, WrongReference."""
     found, done = context.pitch, STATUS[name]
     if found is None:  # posting resolves the reference before it prices
         raise AlreadyDone("there is no pitch to speak of")
+    if found.brand != brand:
+        raise WrongReference(f"the pitch is not for the brand {brand}", pointer="/facts/brand")
     if found.status not in FROM[name]:
         raise IllegalTransition(f"the pitch is {found.status}: it cannot be {done}", pointer="/status")
     late = found.expires_at_us <= context.at_us
@@ -129,7 +131,7 @@ def step(name: str, context: Context) -> Pitch:
 
 def price_published(facts: PublishedFacts, context: Context) -> list[Line]:
     """Capture at the quoted terms, clipped to what there is; and the credit for disclosing it."""
-    found = step("pitch_published", context)
+    found = step("pitch_published", facts.brand, context)
     factors = {
         "quoted": found.drain,
         "available": max(0, context.state.standing),
