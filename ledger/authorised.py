@@ -132,11 +132,6 @@ def _authorised(row: Row) -> Authorised:
     taken = None
     if told:
         taken = Outcome(row[16], row[17], row[19], facts_of.read(OutcomeFacts, orjson.loads(told), seal=str))
-    return Authorised(
-        *row[:12],
-        terms=facts_of.read(HeldFacts, orjson.loads(held), seal=str),
-        disclosed=orjson.loads(published)["disclosure"] if published else None,
-        published_at_us=row[14],
-        reversed_by=row[15],
-        outcome=taken,
-    )
+    terms = facts_of.read(HeldFacts, orjson.loads(held), seal=str)
+    disclosed = orjson.loads(published)["disclosure"] if published else None
+    return Authorised(*row[:12], *(terms, disclosed, *row[14:16], taken))
