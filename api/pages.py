@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
@@ -180,17 +181,7 @@ def _drawn(
     today = now_us // DAY_US
     policy = schedule.at(today, book.policy_version)
     key = {"creator_id": creator.creator_id, "meter": book.meter}
-    points = queries.history(
-        reader,
-        **key,
-        from_day=today - YEAR + 1,
-        to_day=today,
-        interval="day",
-        schedule=schedule,
-        now_us=now_us,
-    )
-    found = queries.marks(reader, **key, from_day=today - YEAR + 1, to_day=today)
-    marks = tuple((mark, _told(mark)) for mark in found)
+    points, marks = _year(reader, **key, now_us=now_us, schedule=schedule)
     ahead = _ahead(book, today, schedule)
     drawn = [
         charts.draw(points, marks, ahead, width=width, height=height) if book.seq else None
@@ -216,6 +207,16 @@ def _drawn(
         contested={},
         older=None,
     )
+
+
+def _year(
+    reader: Reader, *, creator_id: str, meter: str, now_us: int, schedule: Schedule
+) -> tuple[list[Point], tuple[tuple[Mark, str], ...]]:
+    """The days of the last year, and what is marked on them with its title."""
+    today = now_us // DAY_US
+    key: dict[str, Any] = {"creator_id": creator_id, "meter": meter, "from_day": today - YEAR + 1, "to_day": today}
+    points = queries.history(reader, **key, interval="day", schedule=schedule, now_us=now_us)
+    return points, tuple((mark, _told(mark)) for mark in queries.marks(reader, **key))
 
 
 def _with_statement(reader: Reader, page: Page, until_day: int, schedule: Schedule) -> Page:
