@@ -102,13 +102,13 @@ def _read(path: Path, question: Question) -> tuple[Question, list[Part], bool]:
     """The question that a file answers, its parts, and whether these are all. A line cut short is taken out of it."""
     known = path.read_bytes() if path.exists() else b""
     whole = known[: known.rfind(b"\n") + 1].splitlines(keepends=True)
-    with path.open("wb") as file:
-        file.writelines(whole or [question.line()])
     if not whole:
+        path.write_bytes(question.line())
         return question, [], False
     asked = replace(question, at_us=_at_us(path, whole[0]))
     if asked.line() != whole[0]:
         raise Conflict(f"{path} holds another simulation: name another file, or remove it")
+    path.write_bytes(b"".join(whole))
     lines = [line for line in whole[1:] if line != END]
     return asked, [Part.of_line(line) for line in lines], whole[-1] == END
 
