@@ -74,7 +74,20 @@ def commands(group: click.Group = cli.main, *above: str) -> Iterator[tuple[str, 
 
 def test_the_commands_are_those_promised() -> None:
     """Nobody looks for a command in vain."""
-    promised = ["init", "migrate", "serve", "jobs", "settle", "import", "verify", "keys", "link", "policy", "demo"]
+    promised = [
+        "init",
+        "migrate",
+        "serve",
+        "jobs",
+        "settle",
+        "import",
+        "verify",
+        "keys",
+        "attest",
+        "link",
+        "policy",
+        "demo",
+    ]
 
     assert {words[0] for words in commands()} == set(promised)
     assert {words for words in commands() if words[0] in ("keys", "policy") and len(words) > 1} == {
@@ -82,7 +95,10 @@ def test_the_commands_are_those_promised() -> None:
         ("keys", "list"),
         ("keys", "revoke"),
         ("policy", "show"),
+        ("policy", "list"),
         ("policy", "check"),
+        ("policy", "announce"),
+        ("policy", "simulate"),
     }
 
 
@@ -121,7 +137,7 @@ def test_every_setting_is_documented() -> None:
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
 def test_examples_can_be_typed(shell: Shell, words: tuple[str, ...]) -> None:
     """Every example is understood as it stands."""
-    for name in ("ratings.csv", "mine.toml"):
+    for name in ("ratings.csv", "mine.toml", "accounts.txt"):
         (shell.folder / name).touch()
     command, rest = resolved(words)
     example = re.split(r"[(|>&]", (command.epilog or "").partition("trust-ledger ")[2])[0]
@@ -379,6 +395,20 @@ def with_old_policy(shell: Shell) -> None:
     database = Database(shell.environment.get("TRUST_LEDGER_DATABASE_URL", "sqlite:///var/trust-ledger.db"))
     database.write(lambda session: db.insert(session, rules.POLICY, [row]))
     database.dispose()
+
+
+# attest
+
+
+def test_accounts_are_attested_from_a_file(set_up: Shell) -> None:
+    """An account a line, blank lines passed over; attested once, withdrawn as well, and counted."""
+    (set_up.folder / "accounts.txt").write_text("fan-1\n\nfan-2 \nfan-1\n")
+    words = ("attest", "accounts.txt", "--network", "video")
+
+    assert "2 of 3 accounts changed; 2 of video are attested now" in set_up(*words).stderr
+    assert "0 of 3 accounts changed; 2 of video are attested now" in set_up(*words).stderr
+    assert "2 of 3 accounts changed; 0 of video are attested now" in set_up(*words, "--withdraw").stderr
+    assert "nowhere.txt" in set_up("attest", "nowhere.txt", "--network", "video", code=USAGE).stderr
 
 
 # link

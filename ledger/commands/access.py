@@ -1,13 +1,14 @@
-"""keys and link: who may use the API, and a creator's way to their own page."""
+"""keys, attest and link: who may use the API, who is known to be real, and a creator's way to their own page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TextIO
 
 import click
 
-from ledger import creators, links
+from ledger import attestations, creators, links
 from ledger import keys as keys_of
 from ledger.commands.terminal import Network, Terminal, iso_time, say
 
@@ -103,6 +104,34 @@ def revoke(terminal: Terminal, key_id: str) -> None:
 
 
 @click.command(
+    short_help="Attest accounts of a network.",
+    epilog="Example:  trust-ledger attest accounts.txt --network video",
+)
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.option("--network", type=Network(), required=True, help="The network whose accounts they are.")
+@click.option("--withdraw", is_flag=True, help="Attest them no longer.")
+@click.pass_obj
+def attest(terminal: Terminal, file: TextIO, network: str, withdraw: bool) -> None:
+    """Attest accounts that are known to be real people's, one id of the network's a line; - reads stdin.
+
+    Standing starts from them, from the next night on: where nobody is attested, every engager counts alike. Only
+    keyed hashes are kept. It can be run again.
+
+    Exit codes: 0 done; 1 the database or the file refused, and why; 2 wrong usage.
+    """
+    accounts = [account for line in file if (account := line.strip())]
+    pepper, changed = terminal.settings().key("pepper"), 0
+    change = partial(attestations.attest, attested_by="operator", now_us=terminal.clock())
+    change = partial(attestations.withdraw if withdraw else change, network=network, pepper=pepper)
+    with terminal.database() as database:
+        for start in range(0, len(accounts), attestations.MOST):
+            told = database.write(partial(change, accounts=accounts[start : start + attestations.MOST]))
+            changed += told.changed
+        attested = database.read(partial(attestations.count, network=network))
+    say(f"{changed:,} of {len(accounts):,} accounts changed; {attested:,} of {network} are attested now")
+
+
+@click.command(
     short_help="Make a link to a creator's own page.",
     epilog="Example:  trust-ledger link mara-bakes",
 )
@@ -122,4 +151,4 @@ def link(terminal: Terminal, handle: str) -> None:
     click.echo(links.sign_page_link(current, creator_id, now_us=terminal.clock(), handle=handle))
 
 
-COMMANDS: Sequence[click.Command] = (keys, link)
+COMMANDS: Sequence[click.Command] = (keys, attest, link)
