@@ -86,9 +86,9 @@ class Part:
     def of_line(cls, line: bytes) -> Part:
         """A part from its line."""
         named: dict[str, Any] = orjson.loads(line)
-        told = {"largest": [Shift(*each) for each in named["largest"]]}
-        told |= {"examples": [Example(*each) for each in named["examples"]]}
-        return cls(**named | told | {"labels": Counter(named["labels"])})
+        named["largest"] = [Shift(*each) for each in named["largest"]]
+        named["examples"] = [Example(*each) for each in named["examples"]]
+        return cls(**named | {"labels": Counter(named["labels"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def relations(street: Street) -> None:
 def authorised(street: Street) -> None:
     """A pitch from its quote to its publication."""
     quoted = {"brand": "nike", "disclosure": "clear", "share": "0.04", "mending": "0.6"}
-    reserved = {"drain": 4_000_000, "held": 7_000_000, "expires_at_us": noon(40)}
+    reserved: dict[str, Any] = {"drain": 4_000_000, "held": 7_000_000, "expires_at_us": noon(40)}
     street.own("pitch_held", ref=PITCH, day=28, **quoted, **reserved, fit="0.8")
     street.own("pitch_accepted", ref=f"{PITCH}:accepted", day=29, pitch=PITCH, brand="nike")
     street.own("pitch_published", ref=f"{PITCH}:published", day=32, pitch=PITCH, **quoted, credit="0.15")

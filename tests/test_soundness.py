@@ -196,7 +196,7 @@ def test_in_a_sound_policy_better_fit_and_smaller_audience_never_cost_more(
 @laws
 def test_in_a_sound_policy_less_fatigue_never_costs_more(policy: Policy, book: State, fit: str, fewer: int) -> None:
     """The fewer pitches there were, the smaller the share of standing that the next one takes."""
-    facts = {"brand": "a", "fit": fit, "disclosure": "vague"}
+    facts: dict[str, Any] = {"brand": "a", "fit": fit, "disclosure": "vague"}
     left = []
     for pitches in (book.pitches + fewer, book.pitches):
         desk = Desk(schedule=Schedule.of(sound(policy)), state=book._replace(pitches=pitches))

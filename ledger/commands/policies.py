@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from ledger import markers, rules, soundness
+from ledger import markers, rules, simulation, soundness
 from ledger import policy as policies
-from ledger.commands.terminal import Day, Terminal, iso_day, say, schedule_of
+from ledger.commands.terminal import Day, Terminal, bar, iso_day, iso_time, say, schedule_of
 from ledger.policy import Policy, Schedule
+from ledger.shifts import Report, Shift
+from ledger.simulation import Question
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.group(short_help="Show, check, announce rules.", epilog="Example:  trust-ledger policy list")
+@click.group(short_help="Show, check, try and announce rules.", epilog="Example:  trust-ledger policy list")
 def policy() -> None:
-    """Show the rules, check a file of new ones, and announce them.
+    """Show the rules, check a file of new ones, try it on the real books, and announce it.
 
     Exit codes: 0 done, or found good; 1 found wrong, and what; 2 wrong usage.
     """
@@ -133,6 +135,76 @@ def _tell_changes(schedule: Schedule, new: Policy) -> None:
         old = f"{change.old.value} {change.old.unit}" if change.old else "none"
         now = f"{change.new.value} {change.new.unit}" if change.new else "none"
         click.echo(f"{change.key}: {old} -> {now}  ({change.new.source if change.new else 'no longer used'})")
+
+
+@policy.command(
+    short_help="Say what a policy would change, for whom.",
+    epilog="Example:  trust-ledger policy simulate mine.toml --resume mine.jsonl",
+)
+@click.argument("file", type=FILE)
+@click.option(
+    "--from", "from_day", type=Day(), help="The first day it prices, that of the policy in force where not given."
+)
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file that keeps what is done, so that a run that was stopped goes on from there.",
+)
+@click.pass_obj
+def simulate(terminal: Terminal, file: Path, from_day: int | None, resume: Path | None) -> None:
+    """Price the real books anew under a policy file, in memory, and say for whom what would change.
+
+    Every event from a day on is priced by the candidate, in its order and with all that came of it, carried to this
+    moment and compared with what the books hold. Nothing is written to the database. A pitch that was authorised is
+    taken at the terms it would have been quoted; what partners did in answer to other figures nobody can know.
+
+    Exit codes: 0 simulated; 1 the file is not sound, or the file to resume is another's, and why; 2 wrong usage.
+    """
+    candidate = _sound(file)
+    with terminal.database() as database:
+        real = schedule_of(database)
+        question = Question.of(candidate, real, at_us=terminal.clock(), from_day=from_day)
+        with database.reading() as session:
+            books, _ = simulation.size(session)
+        with bar("simulating", books) as shown:
+            report = simulation.simulate(database, question, resume=resume, progress=shown.add)
+    click.echo(f"{candidate.name} {candidate.version} from {iso_day(question.from_day)}, at {iso_time(question.at_us)}")
+    for line in _told(report):
+        click.echo(line)
+
+
+def _told(report: Report) -> Iterator[str]:
+    yield f"{report.creators} creators, {report.books} books, {report.events} events"
+    yield f"standing: {report.up} up, {report.down} down, {report.same} the same"
+    if report.books:
+        yield f"change of standing, by tenths of the books: {' '.join(map(_signed, report.standing_deciles))}"
+        yield f"change of the meter, by tenths of the books: {' '.join(map(_signed, report.points_deciles))}"
+    yield f"labels: {report.relabelled} of {sum(report.labels.values())} would be another"
+    for (was, would), count in report.labels.items():
+        if was != would:
+            yield f"  {was} -> {would}: {count}"
+    for head, shifts in (("gain most", report.gains), ("lose most", report.losses)):
+        if shifts:
+            yield f"{head}:"
+        yield from (f"  {_shift(shift)}" for shift in shifts)
+    yield f"events: {report.refused} would be refused that were posted, {report.accepted} posted that were refused"
+    yield from (f"  {each.how}: {each.kind} {each.source}/{each.external_ref}: {each.why}" for each in report.examples)
+
+
+def _shift(shift: Shift) -> str:
+    label = "" if shift.label == shift.would_be else f", {shift.label} -> {shift.would_be}"
+    standing = f"{_amount(shift.standing)} -> {_amount(shift.would_stand)} ({_signed(shift.change)})"
+    return f"{shift.creator_id} {shift.meter}: {standing}{label}"
+
+
+def _amount(micros: int) -> str:
+    """Millionths with two places, toward zero."""
+    cents = abs(micros) // 10_000
+    return f"{'-' if micros < 0 and cents else ''}{cents // 100}.{cents % 100:02d}"
+
+
+def _signed(micros: int) -> str:
+    return f"+{_amount(micros)}" if micros > 0 else _amount(micros)
 
 
 COMMANDS: Sequence[click.Command] = (policy,)
