@@ -1,7 +1,7 @@
 """Write the parts of the documents that come from the code, or check that they are current.
 
-`python docs/generate.py` rewrites what stands between the `generated` marks; `--check` exits 1 and names the
-first document that is out of date.
+`python docs/generate.py` rewrites what stands between the `generated` marks, and the charts; `--check` exits 1 and
+names the first document or chart that is out of date.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import scenes
 from click.testing import CliRunner
 
 from ledger import kinds, policy
@@ -20,6 +21,7 @@ from ledger.kinds.facts import Choice, Flag, Share, Whole, fields_of, show_ppm
 from ledger.settings import DEFAULT_FILE, PREFIX, Settings
 
 DOCS = Path(__file__).parent
+CHARTS = DOCS / "charts"
 
 
 def parameters() -> str:
@@ -87,6 +89,8 @@ def settings() -> str:
 
 
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
+    "example": ("economy.md", scenes.example),
+    "scale": ("economy.md", scenes.scale_table),
     "parameters": ("economy.md", parameters),
     "kinds": ("api.md", event_kinds),
     "commands": ("operating.md", commands),
@@ -96,10 +100,23 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
 
 def current(name: str, text: str, made: str) -> str:
     """A document with one generated part replaced."""
-    pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(\n<!-- end: {name} -->)", re.DOTALL)
+    pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?\n?(<!-- end: {name} -->)", re.DOTALL)
     if not pattern.search(text):
         raise SystemExit(f"no generated part {name!r} in the document")
-    return pattern.sub(lambda match: match[1] + made + match[2], text)
+    return pattern.sub(lambda match: f"{match[1]}{made}\n{match[2]}", text)
+
+
+def draw(*, check: bool) -> str:
+    """Write the charts, or name the first that is not as it would be written; empty where none is."""
+    made = {f"{name}.svg": text for name, text in scenes.charts().items()}
+    held = {path.name: path.read_text("utf-8") for path in CHARTS.glob("*.svg")}
+    if check:
+        return next((name for name in sorted({*made, *held}) if made.get(name) != held.get(name)), "")
+    for name in held.keys() - made.keys():
+        (CHARTS / name).unlink()
+    for name, text in made.items():
+        (CHARTS / name).write_text(text, "utf-8")
+    return ""
 
 
 def run(*, check: bool) -> int:
@@ -112,6 +129,9 @@ def run(*, check: bool) -> int:
             print(f"docs/{document} is out of date: run make docs")
             return 1
         path.write_text(wanted, "utf-8")
+    if stale := draw(check=check):
+        print(f"docs/charts/{stale} is out of date: run make docs")
+        return 1
     print("The generated documents are current." if check else "Written.")
     return 0
 
