@@ -209,13 +209,18 @@ def _warming(subject: Subject, brand: str) -> str | None:
     if known is not None and known.blocked:
         return None
     if known is None or known.status not in ("introduced", "accepted"):
-        again = "" if known is None else " again"
+        again = "" if known is None else _again(known, subject)
         return f"Introduce {brand} to the creator{again} and be let in, then take {both}: {then}"
     if known.status == "introduced":
         return f"{brand} has asked to be let in: once it is, take {both}: {then}"
     by = f", until {labels.spoken_day(lacks.until_day, subject.state.day)}" if lacks.days else ""
     more = _and(_many(lacks.exchanges, "more genuine exchange"), _many(lacks.days, "more day"))
     return f"{brand} is let in; it takes {more}{by}: {then}"
+
+
+def _again(known: Relationship, subject: Subject) -> str:
+    today, may = subject.state.day, known.day + subject.policy["relationship.again_days"]
+    return f" again, from {labels.spoken_day(may, today)} on," if may > today else " again"
 
 
 def _many(count: int, what: str) -> str:

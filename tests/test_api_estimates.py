@@ -1,13 +1,14 @@
 """Estimates, over HTTP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from ledger import db, posting
+from api import notation
+from ledger import db, events, lessons, posting, relationships, tables
 from ledger.db import Database
-from tests.api_fixtures import DAY_US, NOW_US, Clock, Holder
+from tests.api_fixtures import DAY_US, NOW_US, TODAY, Clock, Holder
 from tests.desk import RULES, tell
 
 TRUST = 1_000_000
@@ -212,6 +213,7 @@ def test_a_key_is_needed(client: Any, key_for: Callable[..., Holder], grace: str
         ({"meter": "brand:nike"}, "/meter"),
         ({"established": True}, "/established"),
         ({"budget": "1000"}, "/budget"),
+        ({"quote": 1}, "/quote"),
     ],
 )
 def test_what_is_wrong_is_named(brand: Holder, grace: str, change: dict[str, Any], pointer: str) -> None:
@@ -219,3 +221,287 @@ def test_what_is_wrong_is_named(brand: Holder, grace: str, change: dict[str, Any
     refused = brand.post("/v1/estimates", json=asked(**change))
     assert refused.status_code == 422
     assert [error["pointer"] for error in refused.json["errors"]] == [pointer]
+
+
+# Where the brand stands
+
+
+def befriend(books: Database, creator_id: str, *, days_ago: int, exchanges: int = 3, brand: str = "nike") -> None:
+    """A brand is let in some days ago, and has its exchanges on the days after."""
+    at_us = NOW_US - days_ago * DAY_US
+    told: dict[str, Any] = {"creator_id": creator_id, "brand": brand, "clock": lambda: at_us, "schedule": RULES}
+    books.write(lambda session: relationships.introduce(session, **told))
+    books.write(lambda session: relationships.step(session, **told, status="accepted", by="creator"))
+    for number in range(exchanges):
+        exchange(books, creator_id, brand=brand, at_us=at_us + (number + 1) * DAY_US)
+
+
+def exchange(books: Database, creator_id: str, *, brand: str, at_us: int) -> None:
+    """A genuine exchange on a day."""
+    met = tell("exchange", ref=f"met at {at_us}", at_us=at_us, creator=creator_id, meter=f"brand:{brand}")
+    books.write(lambda session: posting.post(session, events=[met], clock=lambda: at_us, schedule=RULES))
+
+
+def test_a_brand_that_nobody_let_in_is_a_stranger(brand: Holder, grace: str) -> None:
+    """It has no meter with the creator, pays the stranger's price, and hears what a relationship takes."""
+    told = brand.post("/v1/estimates", json=asked()).json
+    assert told["factors"]["stranger"] == "1.500000"
+    assert told["relationship"] == {
+        "status": "none",
+        "missing": {"exchanges": 3, "days": 14},
+        "standing": "0.000000",
+        "points": "0.000000",
+        "p10": None,
+        "p50": None,
+        "p90": None,
+    }
+
+
+def test_an_established_brand_pays_less_and_spends_its_own_trust(books: Database, brand: Holder, grace: str) -> None:
+    """Let in, three exchanges, 14 days: no stranger's price, and the same share leaves the brand's own meter."""
+    stranger = brand.post("/v1/estimates", json=asked()).json
+    befriend(books, grace, days_ago=20)
+    told = brand.post("/v1/estimates", json=asked()).json
+    relationship = told["relationship"]
+    assert relationship["status"] == "established"
+    assert relationship["missing"] == {"exchanges": 0, "days": 0}
+    assert micros(told["drain"]) * 3 == pytest.approx(micros(stranger["drain"]) * 2, abs=100)
+    held, share = micros(relationship["standing"]), micros(told["share"])
+    assert held > 0
+    assert micros(relationship["p50"]["drain"]) == held * share // TRUST
+    assert micros(relationship["p50"]["standing"]) == held - held * share // TRUST
+
+
+def test_the_estimate_of_a_friend_is_what_the_books_then_write(
+    books: Database, partner: Holder, brand: Holder, grace: str
+) -> None:
+    """Posted, the pitch leaves both meters where the estimate said it would, to the last micro."""
+    befriend(books, grace, days_ago=20)
+    told = brand.post("/v1/estimates", json=asked()).json
+    body = {
+        "creator": "youtube:grace",
+        "kind": "pitch",
+        "external_ref": "p-1",
+        "occurred_at": "2026-11-23T12:00:00Z",
+        "facts": {"brand": "nike", "disclosure": "clear", "fit": "0.7"},
+    }
+    assert partner.post("/v1/events", json=body).status_code == 201
+    with books.reading() as session:
+        rows = db.fetch(
+            session, "SELECT meter, fresh + bedrock FROM book WHERE creator_id = ? ORDER BY meter", (grace,)
+        )
+    wanted = (told["relationship"]["p50"]["standing"], told["p50"]["standing"])
+    assert [row[1] for row in rows] == [micros(one) for one in wanted]
+
+
+def test_a_brand_on_its_way_hears_what_is_missing(books: Database, brand: Holder, grace: str) -> None:
+    """Five days after it was let in, with one exchange, two more and nine days are what the rule still asks."""
+    befriend(books, grace, days_ago=5, exchanges=1)
+    told = brand.post("/v1/estimates", json=asked()).json
+    assert (told["relationship"]["status"], told["relationship"]["missing"]) == (
+        "accepted",
+        {"exchanges": 2, "days": 9},
+    )
+    advice = next(item["advice"] for item in told["improvements"] if item["name"] == "relationship")
+    assert "2 more genuine exchanges and 9 more days, until 2 December" in advice
+
+
+def test_a_brand_that_was_let_in_knows_a_private_creator(
+    books: Database, brand: Holder, key_for: Callable[..., Holder], creator_id: str
+) -> None:
+    """Ada is private: who was let in may estimate, another brand is told that there is no such creator."""
+    befriend(books, creator_id, days_ago=3)
+    other = key_for("brand", "adidas")
+    assert brand.post("/v1/estimates", json=asked(creator="youtube:ada")).status_code == 200
+    assert other.post("/v1/estimates", json=asked(creator="youtube:ada", brand="adidas")).status_code == 404
+
+
+# What outcomes taught
+
+
+def measured(books: Database, creator_id: str, ratios: Sequence[int], *, meter: str = "network:youtube") -> None:
+    """Outcomes as the books keep them: outcome over formula in ppm, the latest last."""
+    rows = [
+        (creator_id, meter, 1_000 + number, number, TODAY - len(ratios) + number, "nike", ratio)
+        for number, ratio in enumerate(ratios)
+    ]
+    books.write(lambda session: db.insert(session, tables.METADATA.tables["outcome"], rows))
+
+
+def test_a_creators_own_outcomes_move_the_estimate(books: Database, brand: Holder, grace: str) -> None:
+    """Twenty pitches that her audience took twice as hard bring the middle of the estimate near twice the formula."""
+    before = brand.post("/v1/estimates", json=asked()).json
+    measured(books, grace, [2 * TRUST] * 20)
+    after = brand.post("/v1/estimates", json=asked()).json
+    assert after["prediction"]["measured"] == 20
+    assert 1.8 < micros(after["p50"]["drain"]) / micros(before["p50"]["drain"]) < 2
+    assert float(after["prediction"]["sigma"]) < float(before["prediction"]["sigma"])
+
+
+def test_only_the_newest_outcomes_count(books: Database, brand: Holder, grace: str) -> None:
+    """Of very many outcomes the 200 newest are looked at, and none of another network."""
+    measured(books, grace, [9 * TRUST] * 50 + [TRUST] * 200)
+    measured(books, grace, [9 * TRUST] * 10, meter="network:tiktok")
+    told = brand.post("/v1/estimates", json=asked()).json["prediction"]
+    assert (told["measured"], told["bias"]) == (200, "0.000000")
+
+
+# Quotes
+
+
+def quoted(holder: Holder, **changes: Any) -> Any:
+    """The answer to an estimate that is to bind."""
+    return holder.post("/v1/estimates", json=asked(quote=True, **changes))
+
+
+def test_a_quote_is_the_estimate_made_binding(books: Database, brand: Holder, grace: str) -> None:
+    """Its terms are the estimate's, it can be read again, and it expires in 24 hours."""
+    befriend(books, grace, days_ago=20)
+    told = quoted(brand).json
+    quote = told["quote"]
+    assert quote == brand.get(f"/v1/estimates/{quote['id']}").json
+    same = ("drain", "share", "credit", "policy_version")
+    assert [quote[name] for name in same] == [told[name] for name in same]
+    assert [quote[name] for name in ("p10", "p50", "p90")] == [told[name]["drain"] for name in ("p10", "p50", "p90")]
+    assert quote["held"] == quote["p90"]
+    assert quote["mending"] == told["factors"]["mending"]
+    assert (quote["status"], quote["brand"], quote["meter"]) == ("live", "nike", "network:youtube")
+    assert quote["established"] is True
+    assert micros_of(quote["expires_at"]) - micros_of(quote["made_at"]) == DAY_US
+
+
+def micros_of(text: str) -> int:
+    """A time as the API shows it, in microseconds."""
+    return notation.read_instant(text)
+
+
+def test_an_estimate_is_no_quote_unless_asked_for(books: Database, brand: Holder, grace: str) -> None:
+    """Without `quote` nothing binds and nothing is written."""
+    befriend(books, grace, days_ago=20)
+    assert brand.post("/v1/estimates", json=asked()).json["quote"] is None
+    with books.reading() as session:
+        assert db.fetch(session, "SELECT COUNT(*) FROM quote") == [(0,)]
+
+
+def test_a_quote_ends_by_time_or_by_a_newer_one(books: Database, brand: Holder, grace: str, clock: Clock) -> None:
+    """The older of two is replaced, and the newer one expires after a day."""
+    befriend(books, grace, days_ago=20)
+    first, second = quoted(brand).json["quote"]["id"], quoted(brand, fit="0.8").json["quote"]["id"]
+    assert [brand.get(f"/v1/estimates/{one}").json["status"] for one in (first, second)] == ["replaced", "live"]
+    clock.pass_days(1)
+    assert [brand.get(f"/v1/estimates/{one}").json["status"] for one in (first, second)] == ["replaced", "expired"]
+
+
+def test_a_brand_that_was_not_let_in_cannot_be_quoted(books: Database, brand: Holder, grace: str) -> None:
+    """It may estimate; for a quote it has to introduce itself first, and to be let in."""
+    refused = quoted(brand)
+    assert (refused.status_code, refused.json["code"]) == (422, "not_let_in")
+    assert "has not introduced itself" in refused.json["detail"]
+    told: dict[str, Any] = {"creator_id": grace, "brand": "nike", "clock": lambda: NOW_US, "schedule": RULES}
+    books.write(lambda session: relationships.introduce(session, **told))
+    assert "is introduced" in quoted(brand).json["detail"]
+    assert brand.post("/v1/estimates", json=asked()).json["relationship"]["status"] == "introduced"
+
+
+def test_a_hidden_pitch_cannot_be_quoted(books: Database, brand: Holder, grace: str) -> None:
+    """Nobody is offered terms for not telling the audience."""
+    befriend(books, grace, days_ago=20)
+    refused = quoted(brand, disclosure="none")
+    assert refused.status_code == 422
+    assert refused.json["errors"][0]["pointer"] == "/disclosure"
+
+
+def test_who_may_ask_for_a_quote_and_read_it(
+    books: Database,
+    brand: Holder,
+    partner: Holder,
+    other_partner: Holder,
+    operator: Holder,
+    creator: Holder,
+    key_for: Callable[..., Holder],
+    grace: str,
+) -> None:
+    """The brand itself, its network's partner and the operator; for everybody else there is no such quote."""
+    befriend(books, grace, days_ago=20)
+    rival = key_for("brand", "adidas")
+    told = [quoted(holder).status_code for holder in (brand, partner, operator, other_partner, creator)]
+    assert told == [200, 200, 200, 403, 403]
+    address = f"/v1/estimates/{quoted(brand).json['quote']['id']}"
+    assert [one.get(address).status_code for one in (brand, partner, operator)] == [200, 200, 200]
+    assert [one.get(address).status_code for one in (other_partner, creator, rival)] == [404, 404, 404]
+    assert rival.get(address).json["detail"] == rival.get("/v1/estimates/quote_0").json["detail"]
+
+
+def test_pitches_on_hold_are_in_the_price(books: Database, brand: Holder, grace: str) -> None:
+    """Each pitch that is authorised and not out yet tires the audience like one that is; one that ran out does not."""
+    before = brand.post("/v1/estimates", json=asked()).json
+    rows = [
+        (grace, "network:youtube", 900, events.new_id(), "puma", "held", 1, 1, NOW_US, NOW_US + 1, None, None, 0),
+        (grace, "network:youtube", 901, events.new_id(), "puma", "held", 1, 1, NOW_US, NOW_US, None, None, 0),
+        (grace, "network:youtube", 902, events.new_id(), "puma", "declined", 1, 1, 1, NOW_US + 1, NOW_US, None, 0),
+    ]
+    books.write(lambda session: db.insert(session, tables.METADATA.tables["pitch"], rows))
+    after = brand.post("/v1/estimates", json=asked()).json
+    assert micros(after["factors"]["fatigue"]) - micros(before["factors"]["fatigue"]) == TRUST // 4
+
+
+# The grid
+
+
+def test_the_grid_shows_every_way(brand: Holder, grace: str) -> None:
+    """Three disclosures, the fits asked for, and days up to two months on; today's cell is the estimate."""
+    told = brand.post("/v1/estimates", json=asked()).json
+    cells = brand.post(
+        "/v1/estimates/grid", json={"creator": "youtube:grace", "brand": "nike", "fits": ["0.7", "0.9"]}
+    ).json["cells"]
+    assert len(cells) == 3 * 2 * 10
+    assert [cells[0]["day"], cells[-1]["day"]] == ["2026-11-23", "2027-01-22"]
+    today = cells[0]
+    assert (today["disclosure"], today["fit"]) == ("clear", "0.700000")
+    assert micros(today["p50"]) == micros(told["standing"]) - micros(told["p50"]["standing"])
+
+
+def test_a_grid_is_asked_about_ones_own_pitches(brand: Holder, grace: str) -> None:
+    """As with an estimate, another brand's are nobody's business, and what is wrong is named."""
+    body = {"creator": "youtube:grace", "brand": "adidas"}
+    assert brand.post("/v1/estimates/grid", json=body).status_code == 403
+    wrong = brand.post("/v1/estimates/grid", json=body | {"brand": "nike", "fits": ["2"]})
+    assert wrong.json["errors"][0]["pointer"] == "/fits/0"
+
+
+# How good the estimates were
+
+
+def test_before_the_first_night_there_is_no_report(brand: Holder) -> None:
+    """Nothing measured yet is said as that, not as an error."""
+    told = brand.get("/v1/estimates/calibration")
+    assert told.status_code == 200
+    assert told.json == {"through": None, "policy_version": None, "overall": None, "cohorts": [], "quarters": []}
+
+
+def test_the_nights_report_is_published(books: Database, brand: Holder, grace: str) -> None:
+    """Coverage and loss over all forecasts, by earlier outcomes and by quarter, as the job worked them out."""
+    measured(books, grace, [TRUST, TRUST, 9 * TRUST])
+    with books.reading() as session:
+        found = lessons.measure(session, day=TODAY, policy=RULES.at(TODAY))
+    books.write(lambda session: lessons.keep(session, found=found, day=TODAY, policy=RULES.at(TODAY)))
+    told = brand.get("/v1/estimates/calibration").json
+    assert (told["through"], told["overall"]["forecasts"]) == ("2026-11-23", 3)
+    assert (told["overall"]["coverage"], told["overall"]["above"]) == ("0.666666", "0.333333")
+    assert [(one["earlier_outcomes"], one["forecasts"]) for one in told["cohorts"]] == [
+        ("0", 1),
+        ("1-4", 2),
+        ("5-19", 0),
+        ("20-49", 0),
+        ("50+", 0),
+    ]
+    assert [one["quarter"] for one in told["quarters"]] == ["2026-Q4"]
+
+
+def test_either_of_two_scopes_opens_the_report(key_for: Callable[..., Holder]) -> None:
+    """Whoever may read the rules or make estimates may see how good they were; nobody else."""
+    statuses = [
+        key_for("brand", "nike", scopes=[scope]).get("/v1/estimates/calibration").status_code
+        for scope in ("policy:read", "estimates:write", "balances:read")
+    ]
+    assert statuses == [200, 200, 403]

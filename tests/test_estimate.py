@@ -349,8 +349,15 @@ def test_what_is_as_good_as_can_be_has_nothing_to_improve() -> None:
             "nike has asked to be let in: once it is, take 3 genuine exchanges and 14 days: ",
         ),
         (
-            Relationship("declined", TODAY - 2, "hello"),
+            Relationship("declined", TODAY - 200, "hello"),
             "Introduce nike to the creator again and be let in, then take 3 genuine exchanges and 14 days: ",
+        ),
+        (
+            FRIEND._replace(status="ended", day=TODAY - 2),
+            (
+                "Introduce nike to the creator again, from 21 December on, and be let in,"
+                " then take 3 genuine exchanges and 14 days: "
+            ),
         ),
         (
             FRIEND._replace(accepted_day=TODAY - 5, exchanges=2),
