@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from sqlmodel import Session
 
-from ledger import audit, checkpoints, claims, lessons, markers, rules, settlement, standing
+from ledger import audit, checkpoints, claims, favours, lessons, markers, rules, settlement, standing
 from ledger.claims import Lease
 from ledger.db import Database
 from ledger.economy import DAY_US, PPM
@@ -141,6 +141,7 @@ def _stand(desk: Desk, day: int) -> Result:
         policy = rules.schedule(session).at(day)
     night = standing.Night(desk.database, day, policy, partial(desk.settings.key, "pepper"), desk.clock, desk.carry_on)
     found = standing.refresh(night, desk.graphs)
+    favours.refresh(desk.database, pepper=desk.settings.key("pepper"), progress=desk.carry_on)
     return Result(True, f"{found.networks} networks", found.accounts)
 
 
