@@ -12,19 +12,19 @@ from functools import cache, lru_cache
 from itertools import groupby
 from operator import itemgetter
 
-from ledger import creators, db, economy, hindsight, labels, lookups
+from ledger import creators, db, economy, hindsight, labels, lookups, outlook
 from ledger.breaches import OpenBreach, cleared_breaches, open_breaches
 from ledger.db import Reading, Row
 from ledger.economy import DAY_US, PPM, State
 from ledger.errors import NotFound, UnknownCreator
 from ledger.events import CreatorRef
 from ledger.histories import Point, history, marks
-from ledger.labels import DayCount, Label
+from ledger.labels import Label
+from ledger.outlook import LABEL_DAYS
 from ledger.policy import Policy, Schedule
 from ledger.statements import Recomputed, StatementLine, one_entry, statement
 
 FINAL_AFTER_US = 60 * 1_000_000  # longer than any transaction that could still write into the past
-LABEL_DAYS = 104  # 90 that a label looks at, and the 14 in a row that end it
 LOOKUP_LIMIT = 1_000
 KEPT = 4_096
 
@@ -35,11 +35,7 @@ _HEAD = "c.creator_id, c.visibility, b.meter, b.live"
 # authorised pitches reserve, where there are any.
 _NOW = (
     f"SELECT {_HEAD}, b.seq, b.recorded_at_us, b.policy_version, {_STATE.format('b', '')},"
-    " CASE WHEN b.last_pitch_day > {since} THEN"
-    " (SELECT {gather}(t.day || ' ' || t.posts || ' ' || t.sponsored, ',')"
-    " FROM tally t WHERE t.creator_id = b.creator_id AND t.meter = b.meter AND t.day > {since} AND t.posts > 0) END,"
-    " CASE WHEN b.breaches_total > 0 THEN (SELECT MIN(h.day) FROM breach h WHERE h.creator_id = b.creator_id"
-    " AND h.meter = b.meter AND h.undisclosed AND NOT h.owned AND NOT h.cleared) END,"
+    f" {outlook.COLUMNS},"
     " CASE WHEN b.holds > 0 THEN (SELECT CAST(SUM(p.held) AS BIGINT) FROM pitch p WHERE p.creator_id = b.creator_id"
     " AND p.meter = b.meter AND p.closed_at_us IS NULL AND p.expires_at_us > {now}) END,"
     " CASE WHEN substr(b.meter, 1, 6) = 'brand:' THEN (SELECT CASE WHEN r.blocked THEN 'blocked' ELSE r.status END"
@@ -211,7 +207,7 @@ def _in_sight(rows: list[Row], sight: Sight | None) -> list[Row]:
 
 @cache
 def _for_engine(sql: str, is_sqlite: bool, since: str = "?", now: str = "?") -> str:
-    sql = sql.replace("{gather}", "group_concat" if is_sqlite else "string_agg")
+    sql = outlook.for_engine(sql, is_sqlite=is_sqlite)
     return sql.replace("{since}", since).replace("{now}", now)
 
 
@@ -284,9 +280,9 @@ def _balance(row: Row, day: int, settled: bool, schedule: Schedule) -> Balance:
         reliability=reliability,
         confidence=confidence(state.known, policy),
         label=None if row[2].startswith("brand:") else _label(state, standing, reliability, row, policy),
-        available=max(0, max(0, standing) - (row[18] or 0)),
-        relationship=row[19] if len(row) > 19 else None,
-        record=Record(*row[20:24]) if len(row) > 20 else None,
+        available=max(0, max(0, standing) - (row[19] or 0)),
+        relationship=row[20] if len(row) > 20 else None,
+        record=Record(*row[21:25]) if len(row) > 21 else None,
     )
 
 
@@ -298,21 +294,20 @@ def confidence(known: int, policy: Policy) -> str:
 
 
 def _label(state: State, standing: int, reliability: int, row: Row, policy: Policy) -> Label:
+    owing = outlook.unowned(row[17])
     return labels.label(
-        days=_day_counts(row[16]) if row[16] else (),
+        days=outlook.day_counts(row[16]),
         today=state.day,
         credits=state.credits,
         drains=state.drains,
         known=state.known,
         standing=standing,
         reliability=reliability,
-        hidden_since=row[17],
+        hidden_since=outlook.hidden_since(owing),
         policy=policy,
+        was=row[18],
+        unowned=owing,
     )
-
-
-def _day_counts(gathered: str) -> list[DayCount]:
-    return [DayCount(*map(int, day.split())) for day in gathered.split(",")]
 
 
 __all__ = [

@@ -1,0 +1,137 @@
+"""Labelling: the nightly job that writes down which labels changed, so that history shows them and they do not flap.
+
+Books are read in chunks with what their labels look at, and only where a label is another than the one written down
+last is an event posted: once a book and day, by its reference. Open books (still being filled in) are left alone. A
+chunk claims its place in `job_run` in the transaction of its effect, so that any number of schedulers look at each
+book once, and a killed one is resumed where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ledger import db, economy, events, labels, outlook, posting, settlement
+from ledger.books import BookKey
+from ledger.db import Database, Row, Session
+from ledger.economy import DAY_US, State
+from ledger.events import NewEvent
+from ledger.labels import Figures
+from ledger.policy import Schedule
+
+JOB = "label"
+CHUNK = 500
+FIRST = ("00000000-0000-0000-0000-000000000000", "")
+_STATE = (
+    "b.fresh, b.bedrock, b.mending_pitch, b.mending_breach, b.credits, b.drains, b.known, b.pitches, b.settled_through"
+)
+_SQL = (
+    f"SELECT b.creator_id, b.meter, b.policy_version, {_STATE}, {outlook.COLUMNS} FROM book b"
+    " WHERE (b.creator_id, b.meter) > (?, ?) AND b.live AND substr(b.meter, 1, 8) = 'network:'"
+    " ORDER BY b.creator_id, b.meter LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one chunk did: how many labels it changed, whether it was the last, whether another had it."""
+
+    changed: int
+    done: bool
+    lost: bool = False
+
+
+def relabel(
+    database: Database,
+    *,
+    day: int,
+    clock: Callable[[], int],
+    schedule: Schedule,
+    limit: int = CHUNK,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Write down every label that is another than last time, for a day's slot. Returns how many there were."""
+    changed, done = 0, False
+    while not done:
+        chunk = database.write(
+            lambda session: relabel_next(session, day=day, clock=clock, schedule=schedule, limit=limit)
+        )
+        changed, done = changed + chunk.changed, chunk.done
+        if progress:
+            progress(chunk.changed)
+    return changed
+
+
+def relabel_next(
+    session: Session, *, day: int, clock: Callable[[], int], schedule: Schedule, limit: int = CHUNK
+) -> Chunk:
+    """Claim and label the next chunk of a day's slot."""
+    slot, now_us = settlement.slot_of(day), clock()
+    last = db.fetch(
+        session,
+        "SELECT chunk, cursor, done FROM job_run WHERE job = ? AND slot = ? ORDER BY chunk DESC LIMIT 1",
+        (JOB, slot),
+    )
+    number, cursor, done = last[0] if last else (0, "", False)
+    if done:
+        return Chunk(0, done=True)
+    rows = _rows(session, after=_key(cursor), today=now_us // DAY_US, limit=limit)
+    reached, finished = (f"{rows[-1][0]} {rows[-1][1]}" if rows else cursor), len(rows) < limit
+    claimed = db.execute(
+        session,
+        "INSERT INTO job_run (job, slot, chunk, cursor, done, rows, ran_at_us) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (JOB, slot, number + 1, reached, finished, len(rows), now_us),
+    )
+    if not claimed:
+        return Chunk(0, done=False, lost=True)
+    today = now_us // DAY_US
+    told = [_changed(row, today) for row in rows if due(row, today=today, schedule=schedule) != row[14]]
+    receipts = posting.post(session, events=told, clock=clock, schedule=schedule) if told else []
+    return Chunk(sum(receipt.status == "posted" for receipt in receipts), done=finished)
+
+
+def due(row: Row, *, today: int, schedule: Schedule) -> str:
+    """The label that a book has come to, by its row: the price of the event comes to the same."""
+    version = row[2]
+    policy = schedule.at(today, version)
+    state = economy.accrue(State(*row[3:12]), today, schedule, policy_version=version) if version else State(day=today)
+    owing = outlook.unowned(row[13])
+    figures = Figures(
+        today=state.day,
+        credits=state.credits,
+        drains=state.drains,
+        known=state.known,
+        standing=state.standing,
+        reliability=economy.reliability(state.credits, state.drains),
+        hidden_since=outlook.hidden_since(owing),
+        was=row[14],
+        unowned=owing,
+    )
+    seen = labels.exposure(outlook.day_counts(row[12]), today=state.day, policy=policy)
+    return labels.name(seen, figures, policy)
+
+
+def _rows(session: Session, *, after: BookKey, today: int, limit: int) -> Sequence[Row]:
+    since = str(today - outlook.LABEL_DAYS)
+    sql = outlook.for_engine(_SQL, is_sqlite=db.is_sqlite(session)).replace("{since}", since)
+    return db.fetch(session, sql, (*after, limit))
+
+
+def _key(cursor: str) -> BookKey:
+    creator_id, _, meter = cursor.partition(" ")
+    return (creator_id, meter) if cursor else FIRST
+
+
+def _changed(row: Row, today: int) -> NewEvent:
+    """The event of one book. It happened as the day began, so that told again it is the same."""
+    return events.new_event(
+        creator=str(row[0]),
+        meter=row[1],
+        source=events.OWN,
+        external_ref=outlook.label_ref(row[1], today),
+        kind=outlook.KIND,
+        facts={},
+        occurred_at_us=today * DAY_US,
+        pepper=b"",
+    )
