@@ -41,7 +41,8 @@ def main() -> None:
     """Live through the days and end."""
     told = arguments()
     configure_logs()
-    settings = Settings(database_url=told.url, signing_key=SecretStr("a key"), checkpoint_dir=told.folder)
+    key, pepper = SecretStr("a key"), SecretStr("a pepper")
+    settings = Settings(database_url=told.url, signing_key=key, pepper=pepper, checkpoint_dir=told.folder)
     database = Database(told.url)
     if told.die_at_commit:
         event.listen(database.engine, "commit", dying(told.die_at_commit))

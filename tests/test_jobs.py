@@ -24,7 +24,10 @@ from tests.desk import DAY, RULES, Counter, noon, tell
 ROOT = Path(__file__).parent.parent
 BOOKS, CHUNK = 10, 3
 CHUNKS = BOOKS // CHUNK + 1
+EARLIER = 2  # commits of the task before settlement, which finds nobody attested: its lease, and that it is done
 PATIENCE_S = 120
+NIGHTLY = [task for task in TASKS if task.name != "mark"]  # which is done when a policy was announced
+FIRST_ROUND = ["done" if task in NIGHTLY else "nothing due" for task in TASKS]
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def test_three_schedulers_run_each_slot_once_though_one_is_killed(
     slots = [settlement.slot_of(DAY + 1 + n) for n in range(days)]
 
     assert codes == [-signal.SIGKILL, 0, 0]
-    for task in TASKS:
+    for task in NIGHTLY:
         first_due = slots if task.hour < 3 else slots[1:]
         done = counter.rows("SELECT slot FROM job_run WHERE job = ? AND done ORDER BY slot", task.name)
         assert [slot for (slot,) in done] == first_due, task.name
@@ -69,7 +72,7 @@ def test_settlement_killed_before_any_commit_is_taken_up_there(
     counter: Counter, database_url: str, tmp_path: Path, dies_at: int
 ) -> None:
     """A settlement killed just before the commit of any chunk leaves that chunk, and that alone, to the next one."""
-    code = lived(database_url, tmp_path, DAY + 1, "--die-at-commit", str(dies_at))
+    code = lived(database_url, tmp_path, DAY + 1, "--die-at-commit", str(EARLIER + dies_at))
     slot = settlement.slot_of(DAY + 1)
     chunks = counter.rows("SELECT chunk FROM job_run WHERE job = 'settle' AND slot = ? ORDER BY chunk", slot)
 
@@ -97,7 +100,8 @@ def test_days_of_downtime_are_made_up_for_at_the_start(counter: Counter, databas
         assert counter.book(name).state == day_by_day(book, settled_to)
     assert logs[0]["event"] == "scheduler started"
     assert logs[-1]["event"] == "scheduler stopped"
-    assert {(line["event"], line["task"]) for line in logs if "task" in line} == {("done", task.name) for task in TASKS}
+    first = {(word, task.name) for word, task in zip(FIRST_ROUND, TASKS, strict=True)}
+    assert {(line["event"], line["task"]) for line in logs if "task" in line} == first
 
 
 def test_a_scheduler_started_again_does_nothing_twice(counter: Counter, database_url: str, tmp_path: Path) -> None:
@@ -109,7 +113,7 @@ def test_a_scheduler_started_again_does_nothing_twice(counter: Counter, database
             process.terminate()
             assert process.wait(PATIENCE_S) == 0
 
-    assert said == [["scheduler started", *["done"] * 3], ["scheduler started", *["nothing due"] * 3]]
+    assert said == [["scheduler started", *FIRST_ROUND], ["scheduler started", *["nothing due"] * len(TASKS)]]
     assert {name: len(days) for name, days in settled_days(counter).items()} == dict.fromkeys(counter.ids, 1)
     assert len(list((tmp_path / "checkpoints").iterdir())) == 1
 
@@ -190,6 +194,7 @@ def scheduler(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
         "TRUST_LEDGER_CONFIG": os.devnull,
         "TRUST_LEDGER_DATABASE_URL": url,
         "TRUST_LEDGER_SIGNING_KEY": "a key",
+        "TRUST_LEDGER_PEPPER": "a pepper",
         "TRUST_LEDGER_CHECKPOINT_DIR": str(folder),
     }
     told = [sys.executable, "-m", "jobs"]
