@@ -165,10 +165,8 @@ def networks(reader: Reader, creator: str) -> tuple[str, list[str]]:
         shelf = queries.shelf(reader, creator=auth.ref(creator))
     except UnknownCreator as unknown:
         raise auth.refuse_unknown() from unknown
-    sees = visibility.sight(auth.current())
-    meters = [
-        meter for meter in shelf.meters if auth.network_of(meter) and sees(shelf.creator_id, shelf.visibility, meter)
-    ]
+    seen = visibility.in_sight(auth.current(), shelf.creator_id, shelf.visibility, shelf.meters)
+    meters = [meter for meter in seen if auth.network_of(meter)]
     if not meters:
         raise auth.refuse_unknown()
     return shelf.creator_id, meters

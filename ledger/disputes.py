@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from ledger import db, events, ids, posting, tables
+from ledger.contexts import LASTING
 from ledger.db import Reading, Row, Session
 from ledger.errors import AlreadyDone, Conflict, NotFound, Refusal
 from ledger.memory import UNDOING
@@ -24,7 +25,7 @@ STATUSES = ("open", "upheld", "rejected")
 LONGEST_REASON = 2_000
 MOST_PER_LINE = 2  # after a rejection a line may be contested once more, with a new reason
 WAITING = ("burst", "release")
-NOTES = ("label", "policy_marker", "pitch_held", "pitch_step", "relationship")
+NOTES = ("label", "policy_marker", "pitch_held", "pitch_step", "relationship", "reception")
 _COLUMNS = ", ".join(f"d.{column.name}" for column in DISPUTE.columns)
 _SQL = (
     f"SELECT {_COLUMNS}, e.kind, e.fresh + e.bedrock, v.kind, v.meter, v.source, v.external_ref,"
@@ -134,8 +135,8 @@ def _check_line(session: Session, creator_id: str, meter: str, seq: int) -> None
         raise NotContestable(f"line {seq} undoes another: contest what was told anew instead", pointer="/seq")
     if line_kind in WAITING:
         raise NotContestable(f"line {seq} is of a busy day: its credit waits, and is paid by itself", pointer="/seq")
-    if line_kind in NOTES:
-        raise NotContestable(f"line {seq} is a note of the ledger's own and took nothing", pointer="/seq")
+    if line_kind in NOTES or event_kind in LASTING:
+        raise NotContestable(f"line {seq} is a step or a note ({event_kind}): these are not undone", pointer="/seq")
     siblings = {entry[1] for entry in orjson.loads(outcome)["entries"] if entry[0] == meter}
     if _is_undone(session, creator_id, meter, seq, {seq, *siblings, *([about] if about else [])}):
         raise AlreadyDone(f"line {seq} is undone already", pointer="/seq")
