@@ -1,4 +1,7 @@
-"""What runs by the clock: standing, settlement, checkpoints, verification. A slot is a day, done once."""
+"""What runs by the clock, in the order of the night: standing, settlement, labels, figures, checkpoint, verification.
+
+A slot is a day, done once; what comes due at any hour is looked for every hour.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,19 @@ from typing import Any
 import structlog
 from sqlmodel import Session
 
-from ledger import audit, checkpoints, claims, favours, lessons, markers, rules, settlement, standing
+from ledger import (
+    audit,
+    checkpoints,
+    claims,
+    favours,
+    labelling,
+    lessons,
+    markers,
+    overdue,
+    rules,
+    settlement,
+    standing,
+)
 from ledger.claims import Lease
 from ledger.db import Database
 from ledger.economy import DAY_US, PPM
@@ -88,6 +103,19 @@ def settle(desk: Desk, day: int) -> None:
     desk.log.info("done", task="settle", slot=settlement.slot_of(day), rows=books)
 
 
+def relabel(desk: Desk, day: int) -> None:
+    """Write down which labels changed."""
+    with desk.database.reading() as session:
+        schedule = rules.schedule(session)
+        if claims.is_done(session, job=labelling.JOB, slot=settlement.slot_of(day)):
+            desk.log.info("nothing due", task="label", slot=settlement.slot_of(day))
+            return
+    changed = labelling.relabel(
+        desk.database, day=day, clock=desk.clock, schedule=schedule, limit=desk.chunk, progress=desk.carry_on
+    )
+    desk.log.info("done", task="label", slot=settlement.slot_of(day), rows=changed)
+
+
 def mark(desk: Desk, day: int) -> None:
     """Tell every statement of the rules that were announced, whenever that was."""
     with desk.database.reading() as session:
@@ -97,6 +125,16 @@ def mark(desk: Desk, day: int) -> None:
             return
     lines = markers.mark(desk.database, clock=desk.clock, schedule=schedule, progress=desk.carry_on)
     desk.log.info("done", task="mark", slot=settlement.slot_of(day), rows=lines)
+
+
+def hush(desk: Desk, day: int) -> None:
+    """Count as evasion what nobody answered in time, whenever that was."""
+    _as_due(desk, "silence", day, overdue.hush)
+
+
+def release(desk: Desk, day: int) -> None:
+    """Pay the busy days that waited long enough, whenever that was."""
+    _as_due(desk, "release", day, overdue.release)
 
 
 def calibrate(desk: Desk, day: int) -> None:
@@ -112,6 +150,14 @@ def checkpoint(desk: Desk, day: int) -> None:
 def verify(desk: Desk, day: int) -> None:
     """Recompute everything stored. Only books found right make the slot done."""
     _leased(desk, "verify", day, _verify)
+
+
+def _as_due(desk: Desk, job: str, day: int, work: Callable[..., int]) -> None:
+    """Work that comes due at any hour: what is found is posted, and no slot is kept."""
+    with desk.database.reading() as session:
+        schedule = rules.schedule(session)
+    found = work(desk.database, clock=desk.clock, schedule=schedule, progress=desk.carry_on)
+    desk.log.info("done" if found else "nothing due", task=job, slot=settlement.slot_of(day), rows=found)
 
 
 def _leased(desk: Desk, job: str, day: int, work: Callable[[Desk], Result]) -> None:
@@ -171,7 +217,10 @@ def _verify(desk: Desk) -> Result:
 TASKS: tuple[Task, ...] = (
     Task("standing", 0, 1, stand),
     Task("settle", 0, 5, settle),
+    Task("label", 0, 7, relabel),
     Task("mark", 0, 10, mark),
+    Task("silence", 0, 12, hush),
+    Task("release", 0, 13, release),
     Task("calibration", 0, 15, calibrate),
     Task("checkpoint", 0, 20, checkpoint),
     Task("verify", 2, 0, verify),
