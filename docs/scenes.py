@@ -63,7 +63,7 @@ def drain() -> Chart:
         " brand that was not let in.",
         (
             "how well the product fits, 0 to 1",
-            f"per cent of standing, at once, by how many earlier pitches are still in memory, for {FOLLOWERS:,} followers",
+            f"per cent of standing, by how many earlier pitches are in memory; {FOLLOWERS:,} followers",
         ),
         [(n / 4, f"{n / 4:g}") for n in range(5)],
         [(n, f"{n} %") for n in range(0, 19, 3)],

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from ledger.economy import State
-from ledger.events import Receipt
-from tests.desk import Desk, trust
+from ledger.economy import DAY_US, PPM, State
+from ledger.events import OWN, Receipt
+from ledger.kinds.facts import show_ppm
+from tests.desk import DAY, FOUNDING, Desk, befriended, trust
 
 DUST = 400  # micros that a few thousand truncations may leave
 LATER = (0, 1, 3, 10, 30, 90, 200, 400, 800)
@@ -25,6 +26,26 @@ class Step(NamedTuple):
     ref: str = ""
 
 
+class Alike(dict[tuple[str, str], int]):
+    """Everybody's standing: the same."""
+
+    def __init__(self, relative: int) -> None:
+        super().__init__()
+        self.relative = relative
+
+    def get(self, key: object, default: object = None) -> Any:
+        """Whoever is asked for."""
+        return self.relative
+
+
+def desk_of(state: State | None, *, standing: int | None = None) -> Desk:
+    """A desk; with a `standing` (ppm of the average), accounts are attested and all engagers have that one."""
+    desk = Desk(state=state)
+    if standing is not None:
+        desk.batch.attested, desk.batch.standings = frozenset({"youtube"}), Alike(standing)
+    return desk
+
+
 def tell(steps: Sequence[Step], *, state: State | None = None) -> Desk:
     """A desk at which these steps were told in order of days. What is refused there is no part of the history."""
     desk = Desk(state=state)
@@ -35,17 +56,41 @@ def tell(steps: Sequence[Step], *, state: State | None = None) -> Desk:
 
 def one(desk: Desk, step: Step) -> Receipt:
     """Tell one step."""
-    return desk.tell(step.kind, day=step.day, ref=step.ref, **step.facts)
+    return desk.take(step.kind, step.facts, day=step.day, ref=step.ref)
 
 
-def path(steps: Sequence[Step], days: Iterable[int], *, state: State | None = None) -> list[State]:
+def path(
+    steps: Sequence[Step], days: Iterable[int], *, state: State | None = None, standing: int | None = None
+) -> list[State]:
     """What the book holds on the evening of each of these days (in order), as a reader sees it."""
-    desk, left, found = Desk(state=state), sorted(steps, key=lambda step: step.day), []
+    desk, left, found = desk_of(state, standing=standing), sorted(steps, key=lambda step: step.day), []
     for day in days:
         while left and left[0].day <= day:
             one(desk, left.pop(0))
         found.append(desk.on(day))
     return found
+
+
+def befriending(brand: str, day: int) -> list[Step]:
+    """A brand is let in, and established a little over two weeks later."""
+    told = befriended(brand, day)
+    return [Step(each.pop("day"), each.pop("kind"), each, each.pop("ref")) for each in told]
+
+
+def authorised(pitch: Step, *, drain: int, mending: int, end: str) -> list[Step]:
+    """A pitch held on a day, and two days later published, or ended; amounts in micro-trust, shares in ppm."""
+    brand: dict[str, Any] = {"brand": "acme", "source": OWN}
+    name, shares = f"pitch of {pitch.day}", {"share": show_ppm(PPM // 10), "mending": show_ppm(mending)}
+    how = {"disclosure": pitch.facts["disclosure"]}
+    held = {"drain": drain, "held": drain, "expires_at_us": (DAY + pitch.day + 14) * DAY_US}
+    spoken = brand | {"pitch": name}
+    steps = [
+        Step(pitch.day, "pitch_held", brand | how | held | shares, name),
+        Step(pitch.day + 1, "pitch_accepted", spoken, f"{name}: accepted"),
+    ]
+    published = spoken | how | shares | {"credit": show_ppm(FOUNDING[f"transparency.{how['disclosure']}"])}
+    last = Step(pitch.day + 2, end, published if end == "pitch_published" else spoken, f"{name}: {end}")
+    return [*steps, last] if end != "pitch_declined" else [steps[0], last]
 
 
 def days_of(*histories: Sequence[Step]) -> list[int]:
@@ -65,7 +110,7 @@ def never_above(
     days = days_of(lower, upper)
     for day, low, high in zip(days, path(lower, days, state=state), path(upper, days, state=state), strict=True):
         ours, theirs = (held.standing + held.mending * mending for held in (low, high))
-        assert day < since or ours <= theirs + DUST, f"day {day}: {ours} above {theirs}"
+        assert day < since or ours <= theirs + DUST, f"day {day}: {ours} above {theirs}: {lower} / {upper}"
 
 
 days = st.integers(0, 240)

@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ledger.economy import State
+from ledger.events import OWN
 from tests.desk import Desk, trust
 from tests.histories import (
     ANSWERS,
@@ -14,6 +15,8 @@ from tests.histories import (
     FALLS,
     LATER,
     Step,
+    authorised,
+    befriending,
     books,
     bought,
     crowds,
@@ -39,6 +42,59 @@ from tests.histories import (
 def test_pitching_never_pays(book: State, history: list[Step], pitch: Step) -> None:
     """One pitch more never leaves more standing, on no later day, whatever is earned, pitched and broken beside it."""
     never_above([*history, pitch], history, book)
+
+
+@given(books, whole, pitches, st.integers(0, 2000), st.integers(7, 60))
+@settings(max_examples=80)
+def test_a_pitch_that_was_loved_does_not_pay_either(
+    book: State, history: list[Step], pitch: Step, liked: int, wait: int
+) -> None:
+    """However well the audience took it, a pitch leaves no more standing than no pitch: at half its price it costs."""
+    history = unharmed(history, pitch.day, pitch.day + wait)
+    told = {"pitch": "p", "positive": liked, "negative": 0, "acts": liked, "usual_acts": 0}
+    loved = [pitch._replace(ref="p"), Step(pitch.day + wait, "outcome", told)]
+    never_above([*history, *loved], history, book)
+
+
+@given(books, whole, pitches, st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
+@settings(max_examples=60)
+def test_the_better_a_pitch_is_taken_the_less_it_costs(
+    book: State, history: list[Step], pitch: Step, positive: int, one: int, other: int
+) -> None:
+    """Fewer unfavourable reactions never leave less, nor less on its way back."""
+    well, ill = (
+        [
+            *only_rising(history, pitch.day),
+            pitch._replace(ref="p"),
+            Step(pitch.day + 7, "outcome", {"pitch": "p", "positive": positive, "negative": negative}),
+        ]
+        for negative in sorted((one, other))
+    )
+    never_above(ill, well, book, mending=True)
+
+
+@given(books, whole, pitches)
+@settings(max_examples=60)
+def test_a_warmer_relationship_never_costs_more(book: State, history: list[Step], pitch: Step) -> None:
+    """A pitch for a brand that was let in and met leaves at least what one for a stranger does."""
+    pitch = pitch._replace(day=pitch.day + 20)
+    never_above([*history, pitch], [*history, *befriending("acme", 0), pitch], book, mending=True)
+
+
+@given(books, whole, pitches, st.integers(trust("1"), trust("400")), st.integers(0, 830_000))
+@settings(max_examples=80)
+def test_what_was_authorised_never_pays(
+    book: State, history: list[Step], pitch: Step, drain: int, mending: int
+) -> None:
+    """A pitch captured as quoted leaves no more standing than none; one that came to nothing changes nothing."""
+    pitch = pitch._replace(day=pitch.day + 20)
+    history = [*history, *befriending("acme", 0)]
+    captured = authorised(pitch, drain=drain, mending=mending, end="pitch_published")
+    never_above([*history, *captured], history, book)
+    for end in ("pitch_declined", "pitch_withdrawn"):
+        ended = authorised(pitch, drain=drain, mending=mending, end=end)
+        days = days_of(history, ended)
+        assert path([*history, *ended], days, state=book) == path(history, days, state=book)
 
 
 @given(books, whole, st.lists(pitches, min_size=1, max_size=12))
@@ -155,6 +211,67 @@ def test_an_earlier_apology_never_ends_below_a_later_one(
     broken = [*only_rising(history, day), Step(day, "breach", breach, "b")]
     sooner, later = ([*broken, Step(day + wait, "apology", sorry | {"breach": "b"})] for wait in (early, late))
     never_above(later, sooner, book, since=day + late)
+
+
+@given(books, whole, days, severities, st.integers(0, 60), parts, st.integers(0, 30), st.integers(0, 5000))
+@settings(max_examples=80)
+def test_an_apology_however_received_never_ends_above_no_breach(
+    book: State,
+    history: list[Step],
+    day: int,
+    breach: dict[str, Any],
+    wait: int,
+    sorry: dict[str, Any],
+    later: int,
+    liked: int,
+) -> None:
+    """Reactions scale what is left of an apology as they come in: even if all are in favour, the breach still costs."""
+    history = unharmed(history, day, day + wait + later)
+    owned = [
+        Step(day, "breach", breach, "b"),
+        Step(day + wait, "apology", sorry | {"breach": "b"}, "a"),
+        Step(day + wait + later, "reception", {"apology": "a", "positive": liked, "negative": 0}),
+    ]
+    never_above([*history, *owned], history, book)
+
+
+@given(books, whole, days, severities, st.integers(0, 60), parts)
+@settings(max_examples=60)
+def test_silence_never_beats_an_answer(
+    book: State, history: list[Step], day: int, breach: dict[str, Any], found: int, sorry: dict[str, Any]
+) -> None:
+    """Whoever is silent on what is found to be so never ends above one who owned it; alleging alone costs nothing."""
+    history = only_rising(history, day)
+    alleged = Step(day, "allegation", {"severity": breach["severity"], "by": "press"}, "x")
+    spoken = {"allegation": "x"}
+    so = Step(day + found, "substantiation", spoken | {"by": "platform", "evidence": "case 7"}, "s")
+    wait = day + max(found, 14)
+    silent = Step(wait, "silence", spoken | {"reported_by": "acme", "source": OWN})
+    owned = Step(wait, "apology", sorry | {"breach": "x"})
+    never_above([*history, alleged, so, silent], [*history, alleged, so, owned], book)
+    days = days_of(history, [alleged])
+    assert path([*history, alleged], days, state=book) == path(history, days, state=book)
+
+
+@given(books, whole, days, severities, st.lists(pitches, max_size=4), st.booleans(), st.integers(0, 100))
+@settings(max_examples=80)
+def test_clearing_gives_back_no_more_than_was_taken(
+    book: State,
+    history: list[Step],
+    day: int,
+    breach: dict[str, Any],
+    between: list[Step],
+    evaded: bool,
+    wait: int,
+) -> None:
+    """Whatever was pitched and lost in between, being cleared adds at most what breach and evasion took."""
+    told = [*history, *between, Step(day, "breach", breach, "b")]
+    told += [Step(day, "evasion", {"breach": "b"}, "e")] if evaded else []
+    desk = tell([step for step in told if step.day <= day + wait], state=book)
+    before = desk.standing(day + wait)
+    taken = max(each.amount for each in desk.book.breaches.values()) * (3 if evaded else 2) // 2
+    desk.tell("cleared", day=day + wait, breach="b")
+    assert desk.standing(day + wait) <= before + taken + DUST
 
 
 @given(books, severities, st.integers(1, 200), st.integers(1, 200))
@@ -281,6 +398,18 @@ def test_engagement_undone_in_the_red_leaves_nothing(later: int) -> None:
 
 def _close(one: State, other: State) -> bool:
     return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= DUST
+
+
+@given(books, whole, st.integers(0, 300_000), st.integers(60_000, 2_000_000))
+@settings(max_examples=60)
+def test_the_unknown_never_beat_the_known(book: State, history: list[Step], one: int, other: int) -> None:
+    """Where accounts are attested, the same acts of people of more standing leave at least as much."""
+    days = days_of(history)
+    low, high = (path(history, days, state=book, standing=standing) for standing in sorted((one, other)))
+    assert all(
+        less.standing + less.mending <= more.standing + more.mending + DUST
+        for less, more in zip(low, high, strict=True)
+    )
 
 
 @given(books, whole, st.integers(0, 500), st.integers(0, 500))
