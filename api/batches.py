@@ -58,6 +58,10 @@ def post(found: Lines, *, key: Key, backfill: bool, atomic: bool) -> list[Receip
             places.append(place)
         except (InvalidEvent, Forbidden) as wrong:
             answers[place] = receipts.refused(given, wrong)
+    for place, foreign in receipts.elsewhere(accepted, key).items():
+        answers[places[place]] = receipts.refused(found[places[place]][1], foreign)
+    accepted = [event for place, event in zip(places, accepted, strict=True) if answers[place] is None]
+    places = [place for place in places if answers[place] is None]
     if atomic and len(accepted) < len(found):
         raise AtomicRefused([receipt or NOT_POSTED for receipt in answers])
     for place, receipt in zip(places, post_events(accepted, backfill=backfill, atomic=atomic), strict=True):

@@ -9,7 +9,7 @@ from flask import Response
 
 from api import auth, batches, encoding, event_documents, metrics, problems, receipts, state
 from api.blueprint import Blueprint
-from ledger.events import Receipt
+from ledger.events import NewEvent, Receipt
 from ledger.posting import AtomicRefused
 
 blp = Blueprint("events", __name__, description="What happened, as partners tell it.")
@@ -40,8 +40,7 @@ def post_event() -> Response:
 
     The same event under the same `external_ref` is answered as the first time, with `Idempotency-Replayed: true`.
     """
-    event = receipts.read(encoding.body_json(), key=auth.current(), pepper=state.ledger().pepper)
-    return answer(batches.post_events([event])[0])
+    return answer(batches.post_events([told(encoding.body_json())])[0])
 
 
 @blp.post("/v1/events/batch")
@@ -56,6 +55,14 @@ def post_batch(query: dict[str, Any]) -> Response:
     if query["backfill"]:
         auth.need("events:backfill")
     return take(batches.lines(state.ledger().settings.batch_limit), **query)
+
+
+def told(given: Any) -> NewEvent:
+    """One event from its parsed JSON. Raises InvalidEvent, or Forbidden where this request's key may not tell of it."""
+    event = receipts.read(given, key=auth.current(), pepper=state.ledger().pepper)
+    for wrong in receipts.elsewhere([event], auth.current()).values():
+        raise wrong
+    return event
 
 
 def take(lines: batches.Lines, *, backfill: bool, atomic: bool) -> Response:

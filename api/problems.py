@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from ledger import errors
+from ledger import errors, pitches
 from ledger.db import is_transient
 from ledger.errors import LedgerError
 
@@ -83,6 +83,11 @@ STATUS: dict[type[Exception], int] = {
     errors.InvalidPolicy: 422,
     errors.InvalidKey: 422,
     errors.Refusal: 422,
+    errors.NotLetIn: 409,
+    errors.IllegalTransition: 409,
+    errors.ExceedsAvailable: 409,
+    pitches.QuoteExpired: 409,
+    pitches.QuoteReplaced: 409,
     PreconditionRequired: 428,
     errors.Unavailable: 503,
     LedgerError: 500,
@@ -91,6 +96,8 @@ BY_CODE: dict[str, int] = {
     "forbidden": 403,
     "unknown_creator": 404,
     "external_ref_reused": 409,
+    "not_let_in": 409,
+    "illegal_transition": 409,
 }  # what a receipt's code is answered with; 422 for every other refusal
 CODES: dict[int, tuple[str, str]] = {
     400: ("bad_request", "the request could not be read"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import marshmallow as ma
 
-from api import fields, notation
+from api import fields, notation, state
+from api.auth import network_of
 from api.blueprint import pointers
-from ledger import events
+from ledger import events, lookups
 from ledger.errors import Forbidden, InvalidEvent
 from ledger.events import NewEvent, Receipt
 from ledger.keys import Key
@@ -53,10 +55,32 @@ def read(given: Any, *, key: Key, pepper: bytes) -> NewEvent:
 
 
 def _own(event: NewEvent, key: Key) -> NewEvent:
-    named = event.creator.network
-    if key.may_act_for(event.meter[8:]) and (named is None or key.may_act_for(named)):
+    named, network = event.creator.network, network_of(event.meter)
+    if getattr(event.facts, "reported_by", None) is not None and key.role != "operator":
+        raise Forbidden("only an operator speaks of what somebody else told", pointer="/facts/reported_by")
+    if (not network or key.may_act_for(network)) and (named is None or key.may_act_for(named)):
         return event
     raise Forbidden(f"this key may not tell of {event.meter}", pointer="/meter")
+
+
+def elsewhere(events: Sequence[NewEvent], key: Key) -> dict[int, Forbidden]:
+    """What events are refused with, by place, that go to a brand's book with a creator on none of the key's networks.
+
+    A brand's book is on no network itself, and a creator named by UUID may be on any: that takes a look.
+    """
+    asked = {place: event.creator.creator_id for place, event in enumerate(events) if _is_open(event, key)}
+    if not asked:
+        return {}
+    pairs = {(creator_id, network) for creator_id in asked.values() for network in key.networks}
+    found = state.ledger().database.read(lambda reader: lookups.followers(reader, pairs))
+    own = {creator_id for creator_id, _ in found}
+    wrong = "this key may not tell of a creator who is on none of its networks"
+    return {place: Forbidden(wrong, pointer="/creator") for place, one in asked.items() if one not in own}
+
+
+def _is_open(event: NewEvent, key: Key) -> bool:
+    everywhere = key.role == "operator" and not key.networks
+    return event.creator.network is None and not network_of(event.meter) and not everywhere
 
 
 def explain(given: Any) -> InvalidEvent:

@@ -80,6 +80,11 @@ class Authorised:
         return self.held if self.status in ("held", "accepted") else 0
 
     @property
+    def ended_at_us(self) -> int | None:
+        """When it was published, came to an end or ran out, whenever that was written down."""
+        return self.expires_at_us if self.status == "expired" else self.closed_at_us
+
+    @property
     def captured(self) -> int:
         """What its publication took, in micro-trust."""
         return 0 if self.capture_seq is None else self.quoted - self.unpaid

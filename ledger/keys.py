@@ -26,13 +26,16 @@ SCOPES = (
     "balances:read",
     "statements:read",
     "estimates:write",
+    "relationships:write",
+    "pitches:write",
     "policy:read",
     "operate",
 )
+DEALING = ("balances:read", "estimates:write", "relationships:write", "pitches:write", "policy:read")
 MAY_HOLD: dict[str, tuple[str, ...]] = {
     "partner": tuple(scope for scope in SCOPES if scope != "operate"),
-    "brand": ("balances:read", "estimates:write", "policy:read"),
-    "creator": ("balances:read", "statements:read", "creators:write", "estimates:write", "policy:read"),
+    "brand": DEALING,
+    "creator": (*DEALING, "statements:read", "creators:write"),
     "operator": SCOPES,
 }
 PREFIX = "tl_"
@@ -89,12 +92,7 @@ def create(
 def _check(role: str, owner: str, networks: Sequence[str], scopes: Sequence[str], note: str) -> None:
     if role not in ROLES:
         raise InvalidKey(f"the role must be one of {', '.join(ROLES)}, not {role!r}")
-    try:
-        OWNER.read(owner)
-        if note:
-            NOTE.read(note)
-    except ValueError as reason:
-        raise InvalidKey(f"the owner or note {reason}") from reason
+    _check_names(owner, note)
     if role == "creator" and not events.UUID.fullmatch(owner):
         raise InvalidKey("the owner of a creator's key is the creator's id")
     for network in networks:
@@ -105,6 +103,17 @@ def _check(role: str, owner: str, networks: Sequence[str], scopes: Sequence[str]
     for scope in scopes:
         if scope not in MAY_HOLD[role]:
             raise InvalidKey(f"a {role}'s key may hold {', '.join(MAY_HOLD[role])}, not {scope!r}")
+
+
+def _check_names(owner: str, note: str) -> None:
+    try:
+        OWNER.read(owner)
+        if note:
+            NOTE.read(note)
+    except ValueError as reason:
+        raise InvalidKey(f"the owner or note {reason}") from reason
+    if owner == events.OWN:  # whoever tells of something in that name tells it as the ledger itself
+        raise InvalidKey(f"{owner!r} is the ledger's own name")
 
 
 def find(session: Reading, *, secret: str, pepper: bytes) -> Key | None:

@@ -30,7 +30,7 @@ def enrolled(session: Reading, creator_ids: Iterable[str]) -> frozenset[str]:
     return frozenset(row[0] for row in rows)
 
 
-def followers(session: Session, keys: Iterable[tuple[str | None, str]]) -> dict[tuple[str, str], int | None]:
+def followers(session: Reading, keys: Iterable[tuple[str | None, str]]) -> dict[tuple[str, str], int | None]:
     """The largest audience of a creator's accounts on a network, by (creator id, network)."""
     sql = (
         "SELECT a.creator_id, a.network, MAX(a.followers) FROM {keys} CROSS JOIN account a"

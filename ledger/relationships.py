@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ledger import books, db, economy, events, keeping, own
 from ledger.db import Reading, Row, Session
 from ledger.economy import DAY_US, State
-from ledger.errors import IllegalTransition, NotLetIn
+from ledger.errors import IllegalTransition, NotFound, NotLetIn
 from ledger.kinds.base import Relationship
 from ledger.kinds.relationship import STEPS
 from ledger.policy import Schedule
@@ -143,6 +143,11 @@ def current(session: Reading, *, creator_id: str, meter: str) -> Relationship | 
 
 
 # Reading
+
+
+def nothing_between(brand: str) -> NotFound:
+    """What is said where a brand and a creator have nothing to do with each other."""
+    return NotFound(f"there is nothing between {brand} and this creator")
 
 
 def find(session: Reading, *, creator_id: str, brand: str, now_us: int, schedule: Schedule) -> Seen | None:

@@ -32,6 +32,8 @@ PARTNER_SCOPES = (
     "balances:read",
     "statements:read",
     "estimates:write",
+    "relationships:write",
+    "pitches:write",
     "policy:read",
 )
 

@@ -79,6 +79,7 @@ def test_another_pepper_opens_nothing(partner: Holder, books: Database) -> None:
         {"role": "brand", "owner": "nike", "scopes": ["events:write"]},
         {"role": "creator", "owner": "ada"},
         {"role": "partner", "owner": "acme"},
+        {"role": "partner", "owner": "trust-ledger", "networks": ["youtube"]},
         {"role": "partner", "owner": "acme", "networks": ["You Tube"]},
         {"role": "partner", "owner": "acme", "networks": ["youtube"], "scopes": ["operate"]},
         {"role": "partner", "owner": "acme", "networks": ["youtube"], "scopes": ["fly"]},
@@ -118,6 +119,11 @@ STATEMENT = BOOK | {"brand": 403}
 ANY = OPEN | {"nobody": 401}
 ATTEST = dict.fromkeys(OPEN, 403) | {"nobody": 401, "partner": 200, "operator": 200}
 NO_DISPUTE = "dispute_" + "0" * 64  # tests/test_api_disputes.py has those that are there
+NO_QUOTE = "quote_" + "0" * 64  # tests/test_api_estimates.py has those that are there
+NO_PITCH = "pitch_" + "0" * 64  # and tests/test_api_pitches.py, test_api_relationships.py theirs
+OURS = BOOK | {"brand": 404}
+NOT_NOW = OURS | {"partner": 409, "creator": 409, "operator": 409}
+NOWHERE = dict.fromkeys(OPEN, 404) | {"nobody": 401}
 TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
     ("POST", "/v1/creators"): (
         {
@@ -221,6 +227,33 @@ TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
         BOOK,
         {"creator": "youtube:ada", "brand": "nike", "disclosure": "clear", "fit": "0.7"},
     ),
+    ("POST", "/v1/estimates/grid"): (BOOK, {"creator": "youtube:ada", "brand": "nike"}),
+    ("GET", "/v1/estimates/calibration"): (ANY, None),
+    ("GET", f"/v1/estimates/{NO_QUOTE}"): (dict.fromkeys(OPEN, 404) | {"nobody": 401}, None),
+    ("POST", "/v1/campaigns/plan"): (
+        ANY,
+        {"brand": "nike", "creators": ["youtube:ada"], "pitches": 1, "horizon_days": 7, "floor": "0"},
+    ),
+    ("POST", "/v1/relationships"): (
+        OURS | {"partner": 201, "operator": 201, "creator": 403, "stranger": 403},
+        {"creator": "youtube:ada", "brand": "nike"},
+    ),
+    ("GET", "/v1/relationships"): (
+        ANY | {"partner": 422, "other_partner": 422, "operator": 422, "stranger": 404},
+        None,
+    ),
+    ("POST", "/v1/relationships/youtube:ada/nike/block"): (OURS, None),
+    ("GET", "/v1/relationships/youtube:ada/nike"): (OURS, None),
+    ("POST", "/v1/relationships/youtube:ada/nike/unblock"): (OURS, None),
+    ("POST", "/v1/relationships/youtube:ada/nike/accept"): (NOT_NOW, None),
+    ("POST", "/v1/relationships/youtube:ada/nike/decline"): (NOT_NOW, None),
+    ("POST", "/v1/relationships/youtube:ada/nike/end"): (OURS, None),
+    ("POST", "/v1/pitches"): (NOWHERE | {"creator": 403, "stranger": 403}, {"quote": "quote_" + "0" * 64}),
+    ("GET", "/v1/pitches"): (ANY, None),
+    ("GET", f"/v1/pitches/{NO_PITCH}"): (NOWHERE, None),
+    **{("POST", f"/v1/pitches/{NO_PITCH}/{step}"): (NOWHERE, None) for step in ("accept", "decline", "withdraw")},
+    ("POST", f"/v1/pitches/{NO_PITCH}/publish"): (NOWHERE, {"disclosure": "clear"}),
+    ("POST", f"/v1/pitches/{NO_PITCH}/outcome"): (NOWHERE, {"positive": 1, "negative": 1}),
     ("GET", "/v1/policy"): (ANY, None),
     ("GET", "/healthz"): (OPEN, None),
     ("GET", "/readyz"): (OPEN, None),
@@ -254,7 +287,14 @@ def test_the_table_of_rights_is_whole(app: Flask) -> None:
     import orjson
 
     document = orjson.loads(app.extensions["trust_ledger.document"])
-    named = {"creator": "youtube:ada", "meter": "network:youtube", "seq": "1", "dispute": NO_DISPUTE}
+    named = {
+        "creator": "youtube:ada",
+        "meter": "network:youtube",
+        "seq": "1",
+        "dispute": NO_DISPUTE,
+        "quote_id": NO_QUOTE,
+    }
+    named |= {"brand": "nike", "pitch": NO_PITCH}
     documented = {
         (method.upper(), path.format_map(named))
         for path, operations in document["paths"].items()
