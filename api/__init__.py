@@ -27,6 +27,7 @@ from api import (
     readings,
     relationships,
     shell,
+    simulations,
     state,
     sticks,
 )
@@ -52,6 +53,7 @@ RESOURCES = (
     pitches.blp,
     campaigns.blp,
     policy.blp,
+    simulations.blp,
     health.blp,
 )
 PAGES = (document.blp, pages.blp, contests.blp)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from ledger import db, keys
+from ledger import db, keys, policy
 from ledger.db import Database
 from ledger.errors import InvalidKey
 from ledger.settings import Settings
@@ -255,6 +255,10 @@ TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
     ("POST", f"/v1/pitches/{NO_PITCH}/publish"): (NOWHERE, {"disclosure": "clear"}),
     ("POST", f"/v1/pitches/{NO_PITCH}/outcome"): (NOWHERE, {"positive": 1, "negative": 1}),
     ("GET", "/v1/policy"): (ANY, None),
+    ("POST", "/v1/policy/simulations"): (
+        dict.fromkeys(OPEN, 403) | {"nobody": 401, "operator": 200},
+        {"policy": policy.builtin().text},
+    ),
     ("GET", "/healthz"): (OPEN, None),
     ("GET", "/readyz"): (OPEN, None),
     ("GET", "/metrics"): (OPEN, None),
