@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import marshmallow as ma
@@ -9,6 +10,7 @@ import marshmallow as ma
 from api import auth, fields, state
 from api.blueprint import Blueprint
 from ledger import lessons
+from ledger.calibration import Score
 from ledger.errors import Forbidden
 
 blp = Blueprint("calibration", __name__, description="How good the estimates were.")
@@ -18,9 +20,9 @@ SCOPES = ("policy:read", "estimates:write")
 class LossOut(ma.Schema):
     """Mean pinball loss in units of log(outcome / formula): the smaller, the sharper the forecasts."""
 
-    p10 = fields.Trust(**fields.told("at p10"), attribute="0")
-    p50 = fields.Trust(**fields.told("at p50"), attribute="1")
-    p90 = fields.Trust(**fields.told("at p90"), attribute="2")
+    p10 = fields.Trust(**fields.told("at p10"))
+    p50 = fields.Trust(**fields.told("at p50"))
+    p90 = fields.Trust(**fields.told("at p90"))
 
 
 class ScoreOut(ma.Schema):
@@ -89,11 +91,12 @@ def show(report: lessons.Report | None) -> dict[str, Any]:
     return {
         "through": report.day,
         "policy_version": report.policy_version,
-        "overall": report.overall,
-        "cohorts": [_named(score, earlier_outcomes=name) for name, score in report.cohorts.items()],
-        "quarters": [_named(score, quarter=name) for name, score in report.quarters.items()],
+        "overall": _scored(report.overall),
+        "cohorts": [_scored(score, earlier_outcomes=name) for name, score in report.cohorts.items()],
+        "quarters": [_scored(score, quarter=name) for name, score in report.quarters.items()],
     }
 
 
-def _named(score: Any, **name: str) -> dict[str, Any]:
-    return {part: getattr(score, part) for part in score.__slots__} | name
+def _scored(score: Score, **name: str) -> dict[str, Any]:
+    losses = dict(zip(("p10", "p50", "p90"), score.loss, strict=True))
+    return {**asdict(score), "loss": losses, **name}

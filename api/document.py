@@ -40,6 +40,7 @@ PARAMETERS = {
     "creator": "the creator's UUID, or network:id as the network has it",
     "meter": "which book, network:<slug>; it may be left out of a query where the creator has one only",
     "seq": "the line's number in its book, from 1",
+    "quote_id": "the quote's id, as the estimate gave it",
     "version": "the policy's version",
     "as_of": "the moment to look at, RFC 3339; now where left out",
     "from": "the first day",

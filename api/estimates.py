@@ -12,7 +12,6 @@ from api import auth, fields, quoting, state
 from api.blueprint import Blueprint
 from api.forecasts import EstimateOut
 from api.problems import InvalidRequest
-from api.quoting import QuoteOut
 from ledger import estimate, estimates, grid
 from ledger.db import Session
 from ledger.errors import Forbidden, NotFound
@@ -102,17 +101,6 @@ class GridIn(PitchIn):
     )
 
 
-class QuotedEstimateOut(EstimateOut):
-    """An estimate, with the quote where one was asked for."""
-
-    quote = ma.fields.Nested(
-        QuoteOut(),
-        required=True,
-        allow_none=True,
-        metadata={"description": "the binding offer; null where none was asked for"},
-    )
-
-
 class CellOut(ma.Schema):
     """One way to do it, and what standing would lose on that day: the drain less what disclosing gives back."""
 
@@ -133,7 +121,7 @@ class GridOut(ma.Schema):
 @blp.post("/v1/estimates")
 @auth.requires("estimates:write")
 @blp.arguments(EstimateIn())
-@blp.response(200, QuotedEstimateOut())
+@blp.response(200, EstimateOut())
 @blp.doc(responses=NOT_FOUND)
 def post_estimate(asked: dict[str, Any]) -> Told:
     """Estimate what a pitch made today would do: drain, meters after, days to regain, label risk, improvements."""

@@ -8,6 +8,7 @@ import marshmallow as ma
 
 from api import fields, notation
 from api.balances import LabelOut
+from api.quoting import QuoteOut
 from ledger import labels
 
 COUNTS = ("followers", "late_days")
@@ -175,4 +176,10 @@ class EstimateOut(ma.Schema):
     fan = ma.fields.List(
         ma.fields.Nested(FanPointOut()),
         **fields.told("standing in the days ahead, for a chart: after each quantile, and without the pitch"),
+    )
+    quote = ma.fields.Nested(
+        QuoteOut(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "the offer that binds; null where none was asked for"},
     )

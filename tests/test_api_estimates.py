@@ -488,6 +488,7 @@ def test_the_nights_report_is_published(books: Database, brand: Holder, grace: s
     told = brand.get("/v1/estimates/calibration").json
     assert (told["through"], told["overall"]["forecasts"]) == ("2026-11-23", 3)
     assert (told["overall"]["coverage"], told["overall"]["above"]) == ("0.666666", "0.333333")
+    assert 0 < micros(told["overall"]["loss"]["p50"]) < micros(told["overall"]["loss"]["p90"])
     assert [(one["earlier_outcomes"], one["forecasts"]) for one in told["cohorts"]] == [
         ("0", 1),
         ("1-4", 2),
