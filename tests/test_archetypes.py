@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ledger import queries
+from ledger import audit, queries
 from ledger.db import Database
 from ledger.economy import MICROS
 from ledger.events import CreatorRef
@@ -105,6 +105,14 @@ def test_every_engine_tells_the_same_year(year: Year, postgresql_url: str) -> No
     assert told(database).standings == year.standings
     database.dispose()
     assert {name: path(archetype) for name, archetype in ARCHETYPES.items()} == year.standings
+
+
+def test_the_books_of_the_year_are_sound(year: Year) -> None:
+    """Everything that the year wrote down, in every book, is found again by the audit."""
+    with year.counter.database.snapshot() as session:
+        report = audit.verify(session, schedule=RULES)
+    assert report.first_bad is None
+    assert report.ok
 
 
 def test_whoever_pitches_a_little_and_says_so_keeps_their_trust(year: Year) -> None:

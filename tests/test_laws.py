@@ -1,14 +1,18 @@
 """The laws of the trust economy, over made-up histories of one book."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ledger.db import Database
 from ledger.economy import State
 from ledger.events import OWN
-from tests.desk import Desk, trust
+from tests.desk import Counter, Desk, noon, trust
+from tests.desk import tell as desk_tell
 from tests.histories import (
     ANSWERS,
     DUST,
@@ -426,6 +430,34 @@ def test_idle_time_gives_back_no_more_than_mends(book: State, pitch: int, breach
     """What idle time adds is at most what was mending and what distrust there was."""
     desk = Desk(state=book._replace(mending_pitch=pitch, mending_breach=breach))
     assert desk.standing(later) <= desk.standing(0) + pitch + breach + max(0, -book.fresh)
+
+
+# One way to post
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Counter]:
+    """A database whose books every example opens anew."""
+    copy = tmp_path_factory.mktemp("laws") / "books.sqlite3"
+    copy.write_bytes(sqlite_template.read_bytes())
+    database = Database(f"sqlite:///{copy}")
+    yield Counter(database, names=())
+    database.dispose()
+
+
+@given(history=whole, last=days)
+@settings(max_examples=25)
+def test_what_holds_at_the_desk_holds_in_the_database(counter: Counter, history: list[Step], last: int) -> None:
+    """A history told to a database, an event a time, leaves to the micro-trust what it leaves in memory."""
+    name = f"u{len(counter.ids)}"
+    counter.ids[name] = counter.enrol(name)
+    history = sorted([*history, *befriending("acme", last)], key=lambda step: step.day)
+    for number, step in enumerate(history):
+        told = desk_tell(
+            step.kind, ref=step.ref or f"event {number}", at_us=noon(step.day), creator=f"youtube:{name}", **step.facts
+        )
+        assert counter.post(told, now_us=noon(step.day))[0].status in ("posted", "refused")
+    assert counter.state(last + 400, name) == tell(history).on(last + 400)
 
 
 @pytest.mark.parametrize("names", [1, 2, 5, 30])
