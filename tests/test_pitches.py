@@ -49,10 +49,10 @@ TERMS = Terms(
 class Stall:
     """A counter at which pitches are quoted, held and all the rest, for one creator with some standing."""
 
-    def __init__(self, database: Database, *, days: int = 5) -> None:
+    def __init__(self, database: Database, *, days: int = 5, name: str = "u1") -> None:
         self.database = database
-        self.counter = Counter(database)
-        self.creator_id = self.counter.ids["u1"]
+        self.counter = Counter(database, names=[name])
+        self.creator_id = self.counter.ids[name]
         for day in range(days):
             replies = [
                 tell("engagement", ref=f"e{day}-{fan}", at_us=noon(day), act="reply", engager=f"fan{day}-{fan}")
@@ -162,7 +162,7 @@ def test_a_pitch_from_quote_to_outcome(stall: Stall) -> None:
     assert after.available == after.standing
     with pytest.raises(TooEarly):
         stall.outcome(pitch_id, now_us=NOW + 6 * DAY_US, positive=90, negative=10)
-    told = {"positive": 95, "negative": 5, "compensation": 150_000, "result": "1.2", "objections": 3}
+    told: dict[str, Any] = {"positive": 95, "negative": 5, "compensation": 150_000, "result": "1.2", "objections": 3}
     assert stall.outcome(pitch_id, now_us=NOW + 7 * DAY_US, **told)
     found = stall.see(pitch_id, now_us=NOW + 7 * DAY_US).outcome
     assert found is not None
