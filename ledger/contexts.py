@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -69,9 +69,9 @@ def _of_engagement(memory: Memory, told: Told, state: State, policy: Policy, ope
     day, late_days = state.day, told.late_days
     on = day - late_days
     tally = memory.tallies.get(on) or Tally()
-    if tally.bound is None and engagement.is_unknown(told.engager_standing, policy):
-        earlier = sum(memory.tallies[each].unknown for each in unknown_days(on) if each in memory.tallies)
-        tally = replace(tally, bound=engagement.unknown_bound(opening, earlier, policy))
+    if engagement.is_unknown(told.engager_standing, policy):
+        left = engagement.unknown_bound(opening, most_unknown(memory.tallies, on), policy)
+        tally = replace(tally, bound=max(left, tally.unknown))
     usual, busy = memory.usual_on(day, policy)
     return Context(
         state,
@@ -90,8 +90,14 @@ def _of_engagement(memory: Memory, told: Told, state: State, policy: Policy, ope
 
 
 def unknown_days(day: int) -> range:
-    """The days before one whose unknown engagers share its bound."""
-    return range(day - UNKNOWN_DAYS + 1, day)
+    """The days that share a bound of unknown engagers with one: told late, an act may come before others in time."""
+    return range(day - UNKNOWN_DAYS + 1, day + UNKNOWN_DAYS)
+
+
+def most_unknown(tallies: Mapping[int, Tally], day: int) -> int:
+    """What unknown engagers earned on the other days of those 30 in a row, this one among them, where it is most."""
+    earned = [0 if each == day or each not in tallies else tallies[each].unknown for each in unknown_days(day)]
+    return max(sum(earned[first : first + UNKNOWN_DAYS]) for first in range(UNKNOWN_DAYS))
 
 
 def corrections_near(tallies: dict[int, Tally], day: int) -> int:
@@ -192,9 +198,7 @@ def _may_be_reversed(memory: Memory, spoken: Spoken, reference: str, pointer: st
     if spoken.kind.name in UNDOING:
         raise WrongReference(f"the event {reference!r} is itself an undoing: report anew instead", pointer=pointer)
     if spoken.kind.name in LASTING:
-        raise WrongReference(
-            f"the event {reference!r} is a step: report the next instead", pointer=pointer
-        )
+        raise WrongReference(f"the event {reference!r} is a step: report the next instead", pointer=pointer)
     meant = {seq for each in spoken.seqs for seq in (each, memory.written[each].about)}
     if any(seq in memory.breaches and memory.breaches[seq].cleared for seq in meant if seq is not None):
         raise AlreadyDone(f"the event {reference!r} was cleared: there is nothing left of it", pointer=pointer)

@@ -45,7 +45,7 @@ def _engaged(memory: Memory, told: Told, context: Context, planned: Sequence[Pla
     memory.tallies[day] = tally
     if context.current and not told.late_days:
         memory.usual, memory.busy, memory.busy_day = context.usual, context.busy + known + unknown, day
-    if known or unknown:
+    if engagement.worth(factors):
         _, since, answers, mutual = memory.ties.get(facts.engager, NO_TIE)
         answers = faded_count(answers, context.day - since, context.policy["tie.half_life"])
         answered = PPM if facts.act == "answer" else 0
@@ -57,7 +57,7 @@ def _engaged(memory: Memory, told: Told, context: Context, planned: Sequence[Pla
 
 def _count(memory: Memory, item: Planned) -> None:
     kind, move = item.line.kind, item.move
-    memory.credits_total += max(move.credits, 0)
+    memory.credits_total += move.credits if kind == "burst" else max(move.credits, 0)
     memory.drains_total += max(move.drains, 0)
     memory.breaches_total += kind == "breach"
     memory.apologies_total += kind == "apology"

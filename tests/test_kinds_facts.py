@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ledger import events
 from ledger.errors import InvalidEvent
-from ledger.kinds import KINDS
+from ledger.kinds import KINDS, PUBLIC
 from ledger.kinds.breach import BreachFacts
 from ledger.kinds.engagement import EngagementFacts
 from ledger.kinds.facts import Share, fields_of, read, show, show_ppm
@@ -165,14 +165,29 @@ def test_a_seal_needs_its_pepper() -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_facts_are_shown_as_they_were_told(name: str) -> None:
     """What a kind's facts show reads back as the same facts."""
-    samples = {"brand": "acme", "disclosure": "vague", "act": "reply", "engager": "fan", "severity": 3, "breach": "b"}
-    samples |= {"event": "e"}
     facts = KINDS[name].facts
-    given = {field: samples[field] for field, (_, needed) in fields_of(facts).items() if needed}
+    given = {field: KINDS[name].example[field] for field, (_, needed) in fields_of(facts).items() if needed}
     told: Any = read(facts, given, seal=str)
     assert read(facts, show(told), seal=str) == told
     if given:
         assert set(wrong(facts, {})) == {f"/facts/{field}" for field in given}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_has_an_example_that_may_be_told(name: str) -> None:
+    """What the documents show as a kind's facts is well formed in a book of each family it may be posted to."""
+    kind = KINDS[name]
+    for family in kind.meters:
+        told = tell(
+            name,
+            ref="e",
+            at_us=noon(0),
+            creator=CREATOR,
+            meter=f"{family}:nike",
+            source=events.OWN if kind.internal else "acme",
+            **kind.example,
+        )
+        assert (told.kind, told.meter) == (kind, f"{family}:nike")
 
 
 # The event around the facts
@@ -215,3 +230,19 @@ def test_every_part_that_is_wrong_is_named_at_once() -> None:
     """A wholly wrong event is refused with all its faults."""
     faults = envelope(creator="", meter="", external_ref="", kind="", occurred_at_us=0)
     assert set(faults) == {"/creator", "/meter", "/external_ref", "/kind", "/occurred_at"}
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in PUBLIC])
+def test_what_the_ledger_posts_by_itself_is_taken_from_nobody_else(name: str) -> None:
+    """An internal kind told by a partner is no kind at all, and is not named among those that are."""
+    wrong = envelope(kind=name, meter=f"{KINDS[name].meters[0]}:x", facts=dict(KINDS[name].example))
+    assert set(wrong) == {"/kind"}
+    assert f"{name}," not in wrong["/kind"].split("one of ")[1]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_kind_goes_to_its_own_family_of_books(name: str) -> None:
+    """A kind of event is refused in a book of a family that it does not belong to."""
+    for family in {"network", "brand"} - set(KINDS[name].meters):
+        wrong = envelope(kind=name, meter=f"{family}:nike", facts=dict(KINDS[name].example))
+        assert set(wrong) == {"/meter"}

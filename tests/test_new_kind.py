@@ -55,6 +55,7 @@ PARAMETER = '\n[open_hour]\ncredit = { value = "3", unit = "trust", source = "Ou
 def rulebook(monkeypatch: pytest.MonkeyPatch) -> policy.Policy:
     """A policy with the parameter of open hours, which have their place among the kinds."""
     monkeypatch.setitem(kinds.KINDS, KIND.name, KIND)
+    monkeypatch.setitem(kinds.PUBLIC, KIND.name, KIND)
     monkeypatch.setitem(kinds.LINES, LINE.name, LINE)
     monkeypatch.setattr(kinds, "PARAMETERS", (*kinds.PARAMETERS, CREDIT))
     return policy.parse(policy.builtin().text + PARAMETER)

@@ -18,10 +18,11 @@ Factors = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a book's day has gathered so far: uncapped credit of known and unknown engagers, and counts.
+    """What a book's day has gathered so far: uncapped credit of known engagers, bound credit of unknown ones, counts.
 
-    `bound` is what unknown engagers may still earn on that day, None before one came. `held_at_us` is when the day
-    was found to be a burst whose credit waits, 0 where it is none, RELEASED once it was paid.
+    `bound` is what unknown engagers may earn on that day in all as the last one came, None before one did.
+    `held_at_us` is when the day was found to be a burst whose credit waits, 0 where it is none, RELEASED once it was
+    paid.
     """
 
     known: int = 0

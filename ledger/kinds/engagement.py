@@ -43,14 +43,14 @@ def price(facts: EngagementFacts, context: Context) -> list[Line]:
         "reciprocity": policy["engagement.reciprocity"] if facts.reciprocal or context.mutual else PPM,
         "genuine": PPM if facts.incentive == "none" else 0,
     }
-    amount = _raw(raw)
+    amount = worth(raw)
     unknown = is_unknown(context.engager_standing, policy)
     before = context.tally
     factors = raw | {
         "known_before": before.known,
         "known_after": before.known + (0 if unknown else amount),
         "unknown_before": before.unknown,
-        "unknown_after": before.unknown + (amount if unknown else 0),
+        "unknown_after": before.unknown + (min(amount, max(0, (before.bound or 0) - before.unknown)) if unknown else 0),
         "unknown_bound": before.bound or 0,
         "day_cap": policy["engagement.day_cap"],
         "bedrock_share": policy["engagement.bedrock_share"],
@@ -77,7 +77,8 @@ def is_burst(factors: Factors, context: Context) -> bool:
     return gathered > most
 
 
-def _raw(factors: Factors) -> int:
+def worth(factors: Factors) -> int:
+    """What an act is worth by itself, before any bound or cap, in micro-trust."""
     return scale(
         factors["weight"],
         factors["strength"],
@@ -95,14 +96,14 @@ def _standing_factor(relative_standing: int | None, policy: Policy) -> int:
     return min(PPM, policy["engagement.standing_floor"] + relative_standing)
 
 
-def unknown_bound(opening: int, earlier: int, policy: Policy) -> int:
-    """What unknown engagers may earn on a day: of their bound for 30 days, what the 29 days before it left."""
+def unknown_bound(opening: int, others: int, policy: Policy) -> int:
+    """What unknown engagers may earn on a day: of their bound for 30 days, what the days around it left."""
     most = scale(max(opening, 0), policy["engagement.unknown_share"]) + policy["engagement.unknown_allowance"]
-    return max(0, most - earlier)
+    return max(0, most - others)
 
 
 def raw_amount(factors: Factors) -> tuple[int, int]:
-    """What an act adds to its day's known and unknown totals, before any cap, in micro-trust."""
+    """What an act adds to its day's totals before the day's cap, known and unknown (bound already), in micro-trust."""
     return factors["known_after"] - factors["known_before"], factors["unknown_after"] - factors["unknown_before"]
 
 
