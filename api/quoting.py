@@ -11,14 +11,14 @@ from api import auth, fields, state
 from api.blueprint import Blueprint
 from api.problems import InvalidRequest
 from ledger import ids, quotes
-from ledger.economy import DAY_US, PPM
+from ledger.economy import DAY_US
 from ledger.errors import Forbidden, NotFound
-from ledger.estimate import Estimate
 from ledger.keys import Key
 from ledger.kinds import hold
 from ledger.kinds.base import Context
 from ledger.proposals import Proposal, Subject
 from ledger.quotes import Quote, Terms
+from ledger.quotes import terms_of as terms_of  # noqa: PLC0414 - who asks for an estimate makes them here
 
 blp = Blueprint("quotes", __name__, description="Estimates that bind.")
 DISCLOSED = ("clear", "vague")
@@ -108,29 +108,6 @@ def check(subject: Subject, proposal: Proposal, *, meter: str, key: Key) -> None
         raise InvalidRequest([("/disclosure", "must be clear or vague: a pitch that is hidden cannot be quoted")])
     day = subject.state.day
     hold.let_in(proposal.brand, Context(subject.state, subject.policy, day, 0, relationship=subject.relationship))
-
-
-def terms_of(proposal: Proposal, told: Estimate) -> Terms:
-    """What an estimate comes to as terms."""
-    return Terms(
-        brand=proposal.brand,
-        disclosure=proposal.disclosure,
-        fit=proposal.fit,
-        followers=proposal.followers,
-        established=proposal.established,
-        policy_version=told.policy_version,
-        drain=told.drain,
-        held=told.p90.drain,
-        share=told.share,
-        mending=min(PPM, told.factors["mending"]),
-        credit=told.credit,
-        p10=told.p10.drain,
-        p50=told.p50.drain,
-        p90=told.p90.drain,
-        low=told.scatter.ratio(0.1),
-        mid=told.scatter.ratio(0.5),
-        high=told.scatter.ratio(0.9),
-    )
 
 
 def offer(creator_id: str, meter: str, terms: Terms, *, key: Key, now_us: int) -> Quote:

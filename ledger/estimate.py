@@ -235,6 +235,8 @@ def _label_now(subject: Subject) -> Label:
         reliability=reliability(state.credits, state.drains),
         hidden_since=subject.hidden_since,
         policy=subject.policy,
+        was=subject.label,
+        unowned=subject.unowned,
     )
 
 
@@ -285,10 +287,15 @@ def _posts_ahead(days: Sequence[DayCount], subject: Subject) -> list[DayCount]:
 
 
 def _name_then(subject: Subject, proposal: Proposal, ratio: int) -> str:
-    """The label's name after the days of grace, for one outcome of a published pitch."""
-    policy, state = subject.policy, pitched(subject, proposal, ratio)
-    for _ in range(policy["label.grace_days"]):
+    """The label's name after the days of grace, for one outcome of a published pitch; what it was meanwhile counts."""
+    state = pitched(subject, proposal, ratio)
+    was = _name_on(subject, state, subject.label)
+    for _ in range(subject.policy["label.grace_days"]):
         state = day_on(subject, state)
+    return _name_on(subject, state, was)
+
+
+def _name_on(subject: Subject, state: State, was: str) -> str:
     figures = Figures(
         today=state.day,
         credits=state.credits,
@@ -297,5 +304,7 @@ def _name_then(subject: Subject, proposal: Proposal, ratio: int) -> str:
         standing=state.standing,
         reliability=reliability(state.credits, state.drains),
         hidden_since=subject.hidden_since,
+        was=was,
+        unowned=subject.unowned,
     )
-    return labels.name(labels.exposure(subject.days, today=state.day, policy=policy), figures, policy)
+    return labels.name(labels.exposure(subject.days, today=state.day, policy=subject.policy), figures, subject.policy)

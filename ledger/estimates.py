@@ -14,7 +14,7 @@ from ledger.economy import DAY_US, PPM, Move, State
 from ledger.errors import NotFound
 from ledger.events import CreatorRef
 from ledger.kinds.base import Relationship
-from ledger.labels import DayCount
+from ledger.labels import DayCount, Unowned
 from ledger.policy import Schedule
 from ledger.proposals import Proposal, Subject
 from ledger.scatter import Pooled, logarithm, scatter
@@ -22,8 +22,9 @@ from ledger.scatter import Pooled, logarithm, scatter
 NEWEST = 200
 BOOK = "b.creator_id = k.c0 AND b.meter = k.c1"
 STATE_SQL = (
-    "SELECT b.creator_id, b.meter, b.seq, b.policy_version, b.fresh, b.bedrock, b.mending_pitch, b.mending_breach,"
-    f" b.credits, b.drains, b.known, b.pitches, b.settled_through FROM {{keys}} CROSS JOIN book b WHERE {BOOK}"
+    "SELECT b.creator_id, b.meter, b.seq, b.policy_version, b.label, b.fresh, b.bedrock, b.mending_pitch,"
+    " b.mending_breach, b.credits, b.drains, b.known, b.pitches, b.settled_through"
+    f" FROM {{keys}} CROSS JOIN book b WHERE {BOOK}"
 )
 FOLLOWERS_SQL = (
     "SELECT a.creator_id, a.network, a.external_id, a.followers FROM {keys} CROSS JOIN account a"
@@ -41,9 +42,9 @@ POSTS_SQL = (
     "SELECT b.creator_id, b.meter, b.day, b.posts, b.sponsored FROM {keys} CROSS JOIN tally b"
     f" WHERE {BOOK} AND b.day > ? AND b.posts > 0"
 )
-HIDDEN_SQL = (
-    "SELECT b.creator_id, b.meter, MIN(b.day) FROM {keys} CROSS JOIN breach b"
-    f" WHERE {BOOK} AND b.undisclosed AND NOT b.owned AND NOT b.cleared GROUP BY b.creator_id, b.meter"
+UNOWNED_SQL = (
+    "SELECT b.creator_id, b.meter, b.day, b.undisclosed FROM {keys} CROSS JOIN breach b"
+    f" WHERE {BOOK} AND NOT b.owned AND NOT b.cleared ORDER BY b.day"
 )
 RELATIONSHIP_SQL = (
     "SELECT b.creator_id, b.status, b.day, b.introduction, b.accepted_day, b.exchanges, b.exchange_day, b.let_in,"
@@ -143,11 +144,11 @@ class Gathered:
     brand: str
     today: int
     schedule: Schedule
-    books: dict[BookKey, tuple[State, str]]
+    books: dict[BookKey, tuple[State, str, str]]
     followers: dict[BookKey, dict[str, int]]
     credits: dict[BookKey, Row]
     posts: dict[BookKey, list[DayCount]]
-    hidden: dict[BookKey, int]
+    unowned: dict[BookKey, list[Unowned]]
     relationships: dict[str, Relationship]
     holds: dict[BookKey, int]
     ratios: dict[BookKey, list[float]]
@@ -155,7 +156,7 @@ class Gathered:
 
     def subject(self, wanted: Wanted) -> Subject:
         """One book's part of it."""
-        key, (state, version) = wanted.key, self.books[wanted.key]
+        key, (state, version, label) = wanted.key, self.books[wanted.key]
         beside = self.books.get((wanted.creator_id, f"brand:{self.brand}"))
         audiences = self.followers.get((wanted.creator_id, wanted.meter.removeprefix("network:")), {})
         counts = [many for name, many in audiences.items() if wanted.external_id in (None, name)]
@@ -166,7 +167,9 @@ class Gathered:
             followers=max(counts, default=None),
             usual=self._usual(key),
             days=tuple(self.posts.get(key, ())),
-            hidden_since=self.hidden.get(key),
+            hidden_since=next((one.day for one in self.unowned.get(key, ()) if one.hidden), None),
+            label=label,
+            unowned=tuple(self.unowned.get(key, ())),
             ratios=tuple(self.ratios.get(key, ())),
             pooled=self.pooled,
             holds=self.holds.get(key, 0),
@@ -201,7 +204,7 @@ def _gather(session: Session, wanted: Sequence[Wanted], *, brand: str, now_us: i
         followers=_followers(read(FOLLOWERS_SQL, networks)),
         credits={row[:2]: row[2:] for row in read(CREDITS_SQL, keys, *span)},
         posts=_listed((row[:2], DayCount(*row[2:])) for row in read(POSTS_SQL, keys, since)),
-        hidden={row[:2]: row[2] for row in read(HIDDEN_SQL, keys)},
+        unowned=_listed((row[:2], Unowned(row[2], bool(row[3]))) for row in read(UNOWNED_SQL, keys)),
         relationships={row[0]: _relationship(row) for row in read(RELATIONSHIP_SQL, brands)},
         holds={row[:2]: row[2] for row in read(HOLDS_SQL, keys, now_us)},
         ratios=_listed((row[:2], logarithm(row[2])) for row in read(RATIOS_SQL, keys, NEWEST)),
@@ -209,12 +212,12 @@ def _gather(session: Session, wanted: Sequence[Wanted], *, brand: str, now_us: i
     )
 
 
-def _books(rows: Iterable[Row], today: int, schedule: Schedule) -> dict[BookKey, tuple[State, str]]:
-    """Each book carried forward to today, and the policy version of its last entry."""
+def _books(rows: Iterable[Row], today: int, schedule: Schedule) -> dict[BookKey, tuple[State, str, str]]:
+    """Each book carried forward to today, the policy version of its last entry, and its label of last night."""
     found = {}
-    for creator_id, meter, seq, version, *held in rows:
+    for creator_id, meter, seq, version, label, *held in rows:
         posted = State(*held) if seq else State(day=today)
-        found[creator_id, meter] = (economy.accrue(posted, today, schedule, policy_version=version), version)
+        found[creator_id, meter] = (economy.accrue(posted, today, schedule, policy_version=version), version, label)
     return found
 
 

@@ -12,7 +12,7 @@ from ledger import labels
 from ledger.economy import PPM, Move, Pools, State, accrue, advance, land, scale
 from ledger.kinds import pitch, transparency
 from ledger.kinds.base import Context, Relationship
-from ledger.labels import DayCount
+from ledger.labels import DayCount, Unowned
 from ledger.policy import Policy, Schedule
 from ledger.scatter import UNTAUGHT, Pooled
 
@@ -36,7 +36,8 @@ class Proposal:
 class Subject:
     """The book it would touch, as it stands today, and what is known about its days.
 
-    `usual` is what an ordinary day brings at the rate of the last weeks; `days` the counts that labels look at;
+    `usual` is what an ordinary day brings at the rate of the last weeks; `days` the counts that labels look at, `label`
+    the one that was written down last;
     `ratios` the log(outcome / formula) of earlier pitches, `pooled` what those of all creators taught. `holds` counts
     pitches that are authorised and not yet out: each weighs on the audience's patience as if it were. `beside` is the
     brand's own book with the creator, None where it never asked to be let in.
@@ -49,6 +50,8 @@ class Subject:
     usual: Move = NOTHING
     days: Sequence[DayCount] = ()
     hidden_since: int | None = None
+    label: str = "new"
+    unowned: tuple[Unowned, ...] = ()
     ratios: Sequence[float] = ()
     pooled: Pooled = UNTAUGHT
     holds: int = 0

@@ -11,6 +11,9 @@ import orjson
 
 from ledger import db, events, ids, tables
 from ledger.db import Reading, Session
+from ledger.economy import PPM
+from ledger.estimate import Estimate
+from ledger.proposals import Proposal
 
 QUOTE = tables.Quote.__table__  # type: ignore[attr-defined]
 PREFIX = "quote"
@@ -73,6 +76,29 @@ class Quote:
     def is_live(self, now_us: int) -> bool:
         """Whether it still binds at a moment, unless a newer one has taken its place."""
         return now_us < self.expires_at_us
+
+
+def terms_of(proposal: Proposal, told: Estimate) -> Terms:
+    """What an estimate comes to as terms."""
+    return Terms(
+        brand=proposal.brand,
+        disclosure=proposal.disclosure,
+        fit=proposal.fit,
+        followers=proposal.followers,
+        established=proposal.established,
+        policy_version=told.policy_version,
+        drain=told.drain,
+        held=told.p90.drain,
+        share=told.share,
+        mending=min(PPM, told.factors["mending"]),
+        credit=told.credit,
+        p10=told.p10.drain,
+        p50=told.p50.drain,
+        p90=told.p90.drain,
+        low=told.scatter.ratio(0.1),
+        mid=told.scatter.ratio(0.5),
+        high=told.scatter.ratio(0.9),
+    )
 
 
 def make(
