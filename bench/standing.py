@@ -113,7 +113,7 @@ def made_up(ties: int, today: int) -> Iterator[Row]:
         engager = fan(who) if who >= 0 else events.seal(PEPPER, f"creator {-1 - who}")
         acts = chance.randrange(PPM // 2, 5 * PPM)
         answers = acts // 2 if chance.random() < 0.1 else 0
-        yield creator(pair[0]), f"network:{NETWORK}", engager, acts, today - 1 - chance.randrange(150), answers
+        yield creator(pair[0]), f"network:{NETWORK}", engager, acts, today - 1 - chance.randrange(150), answers, False
 
 
 def creator(number: int) -> str:

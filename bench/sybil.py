@@ -25,7 +25,7 @@ from pathlib import Path
 
 from bench import FOUNDING, SCHEDULE, Engine, data_of, engines, machine, now_us, show, timed
 from bench.ratings import NETWORK, Rating, enrol, read, scored
-from ledger import attestations, creators, db, events, posting, queries, standing
+from ledger import attestations, creators, db, events, favours, posting, queries, standing
 from ledger.db import Database
 from ledger.economy import DAY_US, MICROS
 from ledger.errors import UnknownCreator
@@ -67,6 +67,7 @@ class Town:
     def sleep(self, day: int) -> None:
         """The night before a day."""
         standing.refresh(standing.Night(self.database, day, FOUNDING, lambda: PEPPER, now_us), self.graphs)
+        favours.refresh(self.database, pepper=PEPPER)
 
     def attest(self, accounts: Sequence[str]) -> None:
         """Attest accounts."""

@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -9,11 +11,14 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
-from ledger import attestations, creators, db, events, graph, policy, standing, tables
+from jobs.tasks import Desk, stand
+from ledger import attestations, claims, creators, db, events, graph, policy, rules, settlement, standing, tables
 from ledger.db import Database
-from ledger.economy import PPM
+from ledger.economy import DAY_US, PPM
 from ledger.graph import Edges, Graph, Standings
+from ledger.settings import Settings
 from tests.desk import DAY
 
 FOUNDING = policy.builtin()
@@ -168,7 +173,7 @@ class Nights:
     def store(self, *ties: Tie) -> None:
         """Write ties as posting leaves them."""
         rows = {
-            (creator, engager): (creator, METER, seal(engager), acts, day, answers)
+            (creator, engager): (creator, METER, seal(engager), acts, day, answers, False)
             for creator, engager, acts, answers, day in ties
         }
         tie = tables.Tie.__table__  # type: ignore[attr-defined]
@@ -360,3 +365,52 @@ def test_a_night_cut_short_leaves_the_last_one_in_use(nights: Nights, monkeypatc
     nights.run(DAY + 1, graphs=standing.Graphs())
     assert nights.relative() == cold
     assert set(cold) == before | {seal("fan7")}
+
+
+# The job
+
+
+@dataclass
+class Log:
+    """What desks say."""
+
+    said: list[tuple[str, str]] = field(default_factory=list)
+
+    def info(self, event: str, **told: Any) -> None:
+        """Take down what is said and of which slot."""
+        self.said.append((event, told["slot"]))
+
+
+def desk(nights: Nights, log: Log, now_us: int) -> Desk:
+    """A scheduler's desk with a memory of its own."""
+    secrets = Settings(pepper=SecretStr(PEPPER.decode()))
+    return Desk(nights.database, secrets, lambda: now_us, log=log)
+
+
+def test_of_several_schedulers_one_does_a_night(nights: Nights) -> None:
+    """Three that start at once find standing once; the next night it is anybody's again."""
+    nights.database.write(lambda session: rules.install(session, FOUNDING, effective_day=0, now_us=1))
+    nights.attest("fan0")
+    log = Log()
+    for day in (DAY, DAY + 1):
+        desks = [desk(nights, log, (day + 1) * DAY_US - 1) for _ in range(3)]
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(lambda one, day=day: stand(one, day), desks))
+    slots = [settlement.slot_of(day) for day in (DAY, DAY + 1)]
+    assert sorted(log.said) == sorted([(word, slot) for slot in slots for word in ("done", *["nothing due"] * 2)])
+    assert {day for (day,) in nights.rows("SELECT day FROM standing")} == {DAY + 1}
+
+
+def test_the_night_of_a_killed_scheduler_is_done_by_the_next(nights: Nights) -> None:
+    """A scheduler that vanished holds its night for less than an hour, and the standings of before stay in use."""
+    nights.database.write(lambda session: rules.install(session, FOUNDING, effective_day=0, now_us=1))
+    nights.attest("fan0")
+    nights.run(DAY)
+    began, slot = (DAY + 1) * DAY_US, settlement.slot_of(DAY + 1)
+    nights.database.write(lambda session: claims.take(session, job=standing.JOB, slot=slot, now_us=began))
+    log, hour = Log(), DAY_US // 24
+    stand(desk(nights, log, began + hour // 2), DAY + 1)
+    assert {day for (day,) in nights.rows("SELECT day FROM standing")} == {DAY}
+    stand(desk(nights, log, began + hour), DAY + 1)
+    assert {day for (day,) in nights.rows("SELECT day FROM standing")} == {DAY + 1}
+    assert [event for event, _ in log.said] == ["nothing due", "done"]
