@@ -308,6 +308,7 @@ def test_the_cleared_hold_what_they_would_have_held(
 
 # Nothing comes from nothing
 
+SPOKEN_OF = ("breach", "event", "allegation", "apology", "pitch")
 hollow = st.one_of(
     st.builds(lambda: ("post", {})),
     st.builds(lambda facts: ("breach", facts), severities),
@@ -315,6 +316,32 @@ hollow = st.one_of(
     st.builds(lambda fit: ("pitch", {"brand": "acme", "fit": fit, "disclosure": "clear"}), shares),
     st.builds(lambda number, facts: ("apology", facts | {"breach": number}), st.integers(0, 9), parts),
     st.builds(lambda number: ("evasion", {"breach": number}), st.integers(0, 9)),
+    st.builds(lambda facts: ("allegation", {"severity": facts["severity"]}), severities),
+    st.builds(
+        lambda number: ("substantiation", {"allegation": number, "by": "press", "evidence": "case 7"}),
+        st.integers(0, 9),
+    ),
+    st.builds(
+        lambda number, how: ("answer", {"allegation": number, "stance": how}),
+        st.integers(0, 9),
+        st.sampled_from(["owns", "denies"]),
+    ),
+    st.builds(lambda number: ("dismissal", {"allegation": number}), st.integers(0, 9)),
+    st.builds(
+        lambda number: ("silence", {"allegation": number, "reported_by": "acme", "source": OWN}), st.integers(0, 9)
+    ),
+    st.builds(
+        lambda number, well, ill: ("reception", {"apology": number, "positive": well, "negative": ill}),
+        st.integers(0, 9),
+        st.integers(0, 1000),
+        st.integers(0, 1000),
+    ),
+    st.builds(
+        lambda number, well, ill: ("outcome", {"pitch": number, "positive": well, "negative": ill}),
+        st.integers(0, 9),
+        st.integers(0, 1000),
+        st.integers(0, 1000),
+    ),
     st.builds(lambda number: ("cleared", {"breach": number}), st.integers(0, 9)),
     st.builds(lambda number: ("reversal", {"event": number}), st.integers(0, 14)),
     st.builds(
@@ -326,7 +353,7 @@ hollow = st.one_of(
 
 @given(
     st.sampled_from([State(), State(trust("100"), trust("400")), State(trust("-50"))]),
-    st.lists(st.tuples(st.integers(0, 40), hollow), max_size=12),
+    st.lists(st.tuples(st.integers(0, 40), hollow), max_size=15),
     st.integers(0, 300),
 )
 @settings(max_examples=300)
@@ -358,10 +385,8 @@ def test_nothing_raises_standing_from_nothing(
     desk, plain, day = Desk(state=book), Desk(state=book), 0
     for number, (gap, (kind, facts)) in enumerate(deeds):
         day += gap
-        told: dict[str, Any] = {
-            name: str(value) if name in ("breach", "event") else value for name, value in facts.items()
-        }
-        desk.tell(kind, day=day, ref=str(number), **told)
+        told = {name: str(value) if name in SPOKEN_OF else value for name, value in facts.items()}
+        desk.take(kind, told, day=day, ref=str(number))
         assert desk.standing(day) <= plain.standing(day) + DUST
     assert desk.standing(day + later) <= plain.standing(day + later) + DUST
     record = desk.book
