@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ledger import economy, sticks
 from ledger.economy import State
 from tests.desk import FOUNDING, RULES, trust
-from tests.test_laws import Step, books, histories, tell
+from tests.histories import Step, books, tell, whole
 
 standings = st.integers(trust("-500"), trust("20000"))
 KEEP = FOUNDING.rates.fresh  # the least that a day leaves of anything, in ppm
@@ -117,9 +117,9 @@ def test_an_idle_day_moves_no_stick_more_than_decay(states: list[State], days: i
         check_a_day(before, after)
 
 
-@given(histories, st.integers(1, 60))
+@given(whole, st.integers(1, 60))
 def test_after_any_history_idle_days_move_no_stick_more_than_decay(steps: list[Step], days: int) -> None:
-    """Whatever was earned, pitched or laid open before: the days after it obey the same bound."""
+    """Whatever was earned, pitched, broken or owned before: the days after it obey the same bound."""
     last = max([step.day for step in steps], default=0)
     state = tell(steps).on(last)
     for before, after in pairwise(idle_days([state], days)):
