@@ -27,12 +27,13 @@ BRANDS = ("nike", "oats")
 SECOND_US = 1_000_000
 CREDIT = {"clear": 150_000, "vague": 50_000}
 WALKS = settings(
-    max_examples=12,
-    stateful_step_count=30,
+    max_examples=40,
+    stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )
+LIVE = ("held", "accepted")
 DONE = "done"
 AGAIN = "again"
 
@@ -54,12 +55,12 @@ class Held:
 
     def now(self, now_us: int) -> str:
         """Its status at a moment."""
-        is_over = self.status in ("held", "accepted") and now_us >= self.expires_at_us
+        is_over = self.status in LIVE and now_us >= self.expires_at_us
         return "expired" if is_over else self.status
 
     def holds(self, now_us: int) -> int:
         """What it reserves at a moment."""
-        return self.held if self.now(now_us) in ("held", "accepted") else 0
+        return self.held if self.now(now_us) in LIVE else 0
 
 
 class Walk(RuleBasedStateMachine):
@@ -132,7 +133,7 @@ class Walk(RuleBasedStateMachine):
         ]
         self.stall.counter.post(*told, now_us=at_us)
 
-    @rule(days=st.integers(0, 6), hours=st.integers(0, 23))
+    @rule(days=st.integers(0, 1), hours=st.integers(0, 23))
     def wait(self, days: int, hours: int) -> None:
         """Time goes by."""
         self.now_us += days * DAY_US + hours * HOUR_US
@@ -149,6 +150,15 @@ class Walk(RuleBasedStateMachine):
         """A brand is quoted for: parts of a hundred of 50 trust, so that some of it is more than there is."""
         terms = {"drain": drain * TRUST // 2, "held": held * TRUST // 2}
         self.quotes.append(self.stall.quote(now_us=self.tick(), brand=brand, **terms))
+
+    @rule(brand=st.sampled_from(BRANDS), drain=st.integers(1, 20), more=st.integers(-5, 15), far=st.integers(0, 2))
+    def authorise(self, brand: str, drain: int, more: int, far: int) -> None:
+        """A brand is quoted for, and holds at once; and may go on from there."""
+        self.quote(brand, drain, max(0, drain + more))
+        self.hold(0)
+        for _ in range(far):
+            if self.reserved():
+                self.carry_on(-1)
 
     @precondition(lambda self: self.quotes)
     @rule(back=st.integers(0, 3))
@@ -193,6 +203,17 @@ class Walk(RuleBasedStateMachine):
             pitch.status = to
             pitch.past.add(to)
 
+    @precondition(lambda self: self.reserved())
+    @rule(number=st.integers(0, 99))
+    def carry_on(self, number: int) -> None:
+        """A pitch that is still in play goes the way it is meant to go."""
+        live = [place for place, one in enumerate(sorted(self.pitches)) if self.pitches[one].now(self.now_us) in LIVE]
+        place = live[number % len(live)]
+        if self.picked(place)[1].status == "held":
+            self.step(place, "accepted", "creator")
+        else:
+            self.publish(place, "clear")
+
     @precondition(lambda self: self.pitches)
     @rule(number=st.integers(0, 99), disclosure=st.sampled_from(sorted(CREDIT)))
     def publish(self, number: int, disclosure: str) -> None:
@@ -212,9 +233,10 @@ class Walk(RuleBasedStateMachine):
         assert self.standing() - before == -pitch.taken + pitch.taken * CREDIT[disclosure] // PPM
 
     @precondition(lambda self: self.pitches)
-    @rule(number=st.integers(0, 99), negative=st.integers(0, 100))
-    def outcome(self, number: int, negative: int) -> None:
+    @rule(number=st.integers(0, 99), negative=st.integers(0, 100), later=st.booleans())
+    def outcome(self, number: int, negative: int, later: bool) -> None:
         """It is told how a pitch was taken: after its week, once, and never below nothing."""
+        self.now_us += 7 * DAY_US if later and self.picked(number)[1].status == "published" else 0
         at_us = self.tick()
         pitch_id, pitch = self.picked(number)
         if pitch.measured:
@@ -230,28 +252,22 @@ class Walk(RuleBasedStateMachine):
         pitch.measured = expected == DONE
         assert min(0, before) <= self.standing() <= max(before, 0) + pitch.taken // 2 + 1
 
-    @rule()
-    def sweep(self) -> None:
-        """The hourly job writes down what ran out; nobody sees a difference."""
-        self.stall.sweep(now_us=self.tick())
-
-    @rule()
-    def settle(self) -> None:
-        """The nightly job posts decay and recovery; nobody sees a difference."""
+    @rule(nightly=st.booleans())
+    def jobs(self, nightly: bool) -> None:
+        """One job writes down what ran out, another posts decay and recovery; nobody sees a difference."""
         at_us = self.tick()
-        settlement.settle(self.database, through_day=at_us // DAY_US, clock=lambda: at_us, schedule=RULES)
+        if nightly:
+            settlement.settle(self.database, through_day=at_us // DAY_US, clock=lambda: at_us, schedule=RULES)
+        else:
+            self.stall.sweep(now_us=at_us)
 
-    @rule(severity=st.integers(1, 4))
-    def breach(self, severity: int) -> None:
-        """Trust breaks meanwhile, below nothing if need be."""
-        assert self.tell("breach", severity=severity) == "posted"
+    @rule(kind=st.sampled_from(("breach", "breach", "pitch", "undisclosed_pitch")), severity=st.integers(1, 4))
+    def lose(self, kind: str, severity: int) -> None:
+        """Trust breaks meanwhile, below nothing if need be, or goes into posts that nobody authorised."""
+        facts: dict[str, Any] = {"severity": severity} if kind == "breach" else {"brand": "else"}
+        assert self.tell(kind, **facts, **({"disclosure": "clear"} if kind == "pitch" else {})) == "posted"
 
-    @rule(hidden=st.booleans())
-    def other(self, hidden: bool) -> None:
-        """Another sponsored post that nobody authorised."""
-        facts = {} if hidden else {"disclosure": "clear"}
-        assert self.tell("undisclosed_pitch" if hidden else "pitch", brand="else", **facts) == "posted"
-
+    @precondition(lambda self: len(self.let_in) == len(BRANDS))
     @rule(brand=st.sampled_from(BRANDS))
     def part(self, brand: str) -> None:
         """A relationship is ended: what was authorised stands, nothing more is."""
@@ -259,8 +275,17 @@ class Walk(RuleBasedStateMachine):
         told: dict[str, Any] = {"creator_id": self.stall.creator_id, "brand": brand, "status": "ended", "by": "brand"}
         work = self.database.write
         answer = self.did(lambda: work(lambda s: relationships.step(s, **told, clock=lambda: at_us, schedule=RULES)))
-        assert answer == (DONE if brand in self.let_in else AGAIN)
+        assert answer == DONE
         self.let_in.discard(brand)
+
+    @precondition(lambda self: len(self.let_in) < len(BRANDS))
+    @rule()
+    def come_back(self) -> None:
+        """A brand that left is let in again, a month later."""
+        self.now_us += FOUNDING["relationship.again_days"] * DAY_US
+        for brand in {*BRANDS} - self.let_in:
+            self.stall.let_in(brand, now_us=self.tick())
+        self.let_in |= {*BRANDS}
 
     # What must always hold
 
