@@ -22,7 +22,7 @@ from ledger.proposals import factors, given_back
 
 Ints = NDArray[np.int64]
 NEVER = 2**61
-WAYS = 1
+WAYS = 2
 DEEP = 24
 
 
@@ -35,7 +35,7 @@ def plan(lanes: Sequence[Lane], campaign: Campaign) -> Plan:
 
 def curves(lanes: Sequence[Lane], campaign: Campaign, *, ways: int = WAYS, deep: int = DEEP) -> list[Curve]:
     """The best options found: one pitch for every lane, more for the lanes on which one costs least."""
-    found = _searched(lanes, campaign, 1, ways)
+    found = _searched(lanes, campaign, 1, 1)
     begun = [place for place, curve in enumerate(found) if len(curve) > 1]
     cheapest = sorted(begun, key=lambda place: found[place][1].cost)[: max(deep, 2 * campaign.pitches)]
     if campaign.pitches > 1 and cheapest:
@@ -147,7 +147,10 @@ def _terms(lane: Lane, day: int) -> list[int]:
 
 def night(books: Books, terms: Terms, usual: Books) -> Books:
     """The next day of many books: as `economy.accrue` by one day, then what a usual day brings."""
-    fresh = np.sign(books.fresh) * (np.abs(books.fresh) * terms.keep_fresh // PPM)
+    fresh = books.fresh * terms.keep_fresh
+    if (books.fresh < 0).any():  # divisions truncate toward zero, and numpy's floor
+        fresh += (fresh < 0) * (PPM - 1)
+    fresh //= PPM
     pitch = books.mending_pitch * terms.keep_fresh // PPM
     breach = books.mending_breach * terms.keep_fresh // PPM
     left_pitch, left_breach = pitch * terms.keep_pitch // PPM, breach * terms.keep_breach // PPM
