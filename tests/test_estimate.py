@@ -293,7 +293,7 @@ def test_a_hidden_pitch_makes_a_sellout_for_sure() -> None:
 
 
 def test_the_chance_of_a_label_depends_on_the_drain() -> None:
-    """Where credits and drains are nearly level, a heavy drain makes a sellout of 30 % sponsored, and a light one does not."""
+    """Where drains nearly reach credits, a heavy pitch makes a sellout of 30 % sponsored, a light one does not."""
     even = STATE._replace(credits=100 * TRUST, drains=90 * TRUST)
     posts = (DayCount(TODAY - 20, 9, 3),)
     risk = estimate(replace(GRACE, state=even, days=posts), NIKE).risk
