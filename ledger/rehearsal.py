@@ -1,7 +1,8 @@
 """Rehearsal: a creator's events priced once more in memory, under other rules, by the functions that post.
 
 Nothing is written. What nothing stored can tell is taken as the entries state it, as in the audit: the audience of an
-account, an engager's standing on that night, and that an engager had been forgotten.
+account, an engager's standing on that night, favours returned, and that an engager had been forgotten. Labels, which
+remember what they were, are looked at when the real ones changed.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ from ledger.memory import UNDOING, Planned, Spoken, Told, reference
 from ledger.policy import Policy, Schedule
 from ledger.replay import EntryRow, EventRow
 
-UNPRICED = ("label", "policy_marker")  # they move nothing, and a label follows from the book
-WAITING = ("release",)  # a day that waits here need not have waited there
+OUR_OWN = ("release", "label", "policy_marker")  # a busy day, or a new label, there need be none here
 FORMAL = ("backfill_closed", "out_of_order")  # refused for the order in which it came, whatever the rules
 OTHERS = (*UNDOING, "outcome")
 
@@ -112,7 +112,7 @@ class Rehearsal:
         event = happening.event
         kind = kinds.KINDS[event.kind]
         self.events += 1
-        if kind.name in UNPRICED or (happening.own is None and orjson.loads(event.outcome).get("code") in FORMAL):
+        if happening.own is None and orjson.loads(event.outcome).get("code") in FORMAL:
             return
         telling = self._telling(kind, happening)
         self._release(event.meter, telling.at_us)
@@ -139,9 +139,9 @@ class Rehearsal:
         return Telling(kind, facts, happening, spoken, stated, former, own.settled_through, received_day, at_us)
 
     def _refuse(self, telling: Telling, why: str) -> None:
-        if telling.kind.name in WAITING:  # what is not to be paid now is paid when it has waited long enough
+        if telling.kind.name == "release":  # what is not to be paid now is paid when it has waited long enough
             self._waited.discard((telling.happening.event.meter, telling.facts.day))
-        elif telling.happening.own is not None:
+        if telling.happening.own is not None and telling.kind.name not in OUR_OWN:
             self.refused.append(_otherwise(telling.happening.event, why))
 
     def finish(self, at_us: int) -> None:
@@ -206,7 +206,8 @@ class Rehearsal:
         if telling.kind.name != "engagement" or not stated:
             return told
         standing = _standing(stated["standing"], telling.former, policy)
-        return told._replace(engager_standing=standing, forgotten=stated["repeat"] == PPM)
+        forgotten, mutual = stated["repeat"] == PPM, stated["reciprocity"] < PPM
+        return told._replace(engager_standing=standing, forgotten=forgotten, mutual=mutual)
 
     def _spoken(self, past: Past | None, meter: str, *, own: bool) -> Spoken | None:
         if past is None or (own and past.meter != meter):

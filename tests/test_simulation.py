@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger import db, economy, markers, rules, settlement, simulation, tables
+from ledger import db, economy, labelling, markers, rules, settlement, simulation, tables
 from ledger.db import Database
 from ledger.economy import State
 from ledger.errors import Conflict
@@ -130,7 +130,8 @@ def busy_day(street: Street) -> None:
 
 
 def second_month(street: Street) -> None:
-    """Under the second policy: an outcome, a hidden pitch, late news, a marker and a label."""
+    """Under the second policy: labels, an outcome, a hidden pitch, late news, a busy day paid, and a marker."""
+    labelling.relabel(street.database, day=DAY + 41, clock=lambda: noon(41), schedule=street.schedule)
     street.it("outcome", ref="y1", day=42, pitch="p1", positive=900, negative=30)
     street.it("undisclosed_pitch", ref="x2", day=43, brand="nike", followers=90_000)
     street.it("apology", ref="a5", day=45, breach="x2", responsibility=True)
@@ -219,6 +220,14 @@ def would_hold(street: Street, candidate: Policy, *, day: int = TODAY, from_day:
     report = simulation.simulate(street.database, question)
     shifts = {(shift.creator_id, shift.meter): shift.would_stand for shift in (*report.gains, *report.losses)}
     return shifts[street.ids["u1"], METER]
+
+
+def test_labels_that_would_be_others_are_counted(street: Street) -> None:
+    """Where a first impression takes a thousand acts, whoever is building would be new; nobody else moves."""
+    assert [row[0] for row in street.rows("SELECT label FROM book WHERE label <> 'new'")] == ["building"]
+    report = ask(street, variant(*LIKE_SECOND, ("confidence.some", "1000"), ("confidence.many", "2000"), name="choosy"))
+    assert report.labels == {("building", "new"): 1, ("new", "new"): 1}
+    assert (report.relabelled, report.same, report.refused) == (1, 3, 0)
 
 
 def test_what_would_be_refused_is_told(street: Street) -> None:
