@@ -187,7 +187,7 @@ def _replays(audit: Audit, span: Span) -> Iterator[tuple[BookKey, Replay]]:
     """Each book of a span after its last entry: first those that have entries, then the empty ones."""
     key: BookKey | None = None
     started: set[BookKey] = set()
-    replay = _replay(audit, ("", ""))
+    replay = Replay("", audit.schedule, audit.policies, Memory(), Aside())
     for page in _pages(audit, span):
         events, targets = _events_of(audit.session, page), _targets_of(audit.session, page)
         for row in page:
