@@ -211,9 +211,7 @@ def _days(plot: Plot, told: Told) -> dict[int, list[NewEvent]]:
         moments = [*_ordinary(plot.story, told, days_ago, chance)] if days_ago else [_today(told)]
         moments += [*(m for m in told.moments if m.days_ago == days_ago), *_busy(told, days_ago)]
         found[days_ago] = [
-            _event(
-                creator, meter, moment, min(midnight + 7 * HOUR_US + number * HOUR_US // 8, plot.now_us), plot.pepper
-            )
+            _event(creator, meter, moment, min(morning + number * HOUR_US // 16, plot.now_us), plot.pepper)
             for number, moment in enumerate(moments)
         ]
         if days_ago <= NIGHTS:

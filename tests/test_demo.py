@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -16,6 +17,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from ledger import audit, db, rules, stories
+from ledger.db import Database
+from ledger.demo import plant
+from ledger.economy import DAY_US
+from tests.desk import DAY, FOUNDING, RULES, noon
 from tests.service import PATIENCE_S, ROOT, descendants, free_port, wait_until_gone
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes in /proc")
@@ -97,7 +103,7 @@ def test_the_commands_that_the_demo_prints_can_be_typed(demo: Demo) -> None:
 def test_the_sample_of_the_readme_is_what_the_demo_answers(demo: Demo) -> None:
     """The README's command asks for a creator of the demo, and the answer has every field shown, in that order."""
     readme = (ROOT / "README.md").read_text()
-    path, shown = re.findall(r"^\$ curl .*8000(/\S+)\n(.*)$", readme, re.MULTILINE)[0]
+    path, shown = re.findall(r"^\$ curl .*8000(/[^\s']+)'?\n(.*)$", readme, re.MULTILINE)[0]
     told: dict[str, Any] = json.loads(demo.get(demo.url + path)[1])
     fields = re.findall(r'"(\w+)":', shown)
 
@@ -134,3 +140,45 @@ def test_a_link_opens_a_creators_own_page(demo: Demo) -> None:
     assert "statement-heading" not in demo.get(link[:-4])[1]
     assert demo.get(link[:-4])[0] == 200
     assert demo.get(demo.run("link", "wen-by-the-sea").strip()[:-4]) == (0, "")
+
+
+def test_the_story_shows_what_there_is_to_see(sqlite_url: str) -> None:
+    """Brands let in, declined and waiting, a pitch to its outcome and one held, changed labels; all of it sound."""
+    database = Database(sqlite_url)
+    database.write(lambda session: rules.install(session, FOUNDING, effective_day=0, now_us=1))
+    told = {"now_us": noon(0), "pepper": b"pepper", "schedule": RULES}
+    for story in stories.STORIES:
+        database.write(partial(plant, story=story, **told))  # type: ignore[arg-type]
+    with database.snapshot() as session:
+        met: dict[str, str] = dict(db.fetch(session, "SELECT meter, status FROM relationship"))
+        became = [status for (status,) in db.fetch(session, "SELECT status FROM pitch ORDER BY seq")]
+        alleged = {tuple(row) for row in db.fetch(session, "SELECT status, answered FROM allegation")}
+        kinds = {kind for (kind,) in db.fetch(session, "SELECT DISTINCT kind FROM entry")}
+        named = {label for (label,) in db.fetch(session, "SELECT label FROM book")}
+        report = audit.verify(session, schedule=RULES)
+    database.dispose()
+
+    assert met == {"brand:oat-and-rye": "accepted", "brand:quickglow": "declined", "brand:hearthstone": "introduced"}
+    assert became == ["published", "held"]
+    assert alleged == {("substantiated", False), ("open", True), ("open", False)}
+    assert {"label", "outcome", "reception", "burst", "rapport", "cleared", "evasion"} <= kinds
+    assert {"trusted", "building", "sellout"} <= named
+    assert report.ok, report.first_bad
+
+
+@pytest.mark.parametrize("minute", [0, 5, 60 * 12, 60 * 24 - 1])
+def test_the_story_can_begin_at_any_minute(sqlite_url: str, minute: int) -> None:
+    """Just after midnight or just before: nothing of it lies ahead, and all of it is posted."""
+    database = Database(sqlite_url)
+    database.write(lambda session: rules.install(session, FOUNDING, effective_day=0, now_us=1))
+    now_us = DAY * DAY_US + minute * 60_000_000
+    told = {"now_us": now_us, "pepper": b"pepper", "schedule": RULES}
+    planted = database.write(partial(plant, story=stories.MARA, **told))  # type: ignore[arg-type]
+    with database.reading() as session:
+        ((latest,),) = db.fetch(session, "SELECT MAX(recorded_at_us) FROM entry")
+        again = database.write(partial(plant, story=stories.MARA, **told))  # type: ignore[arg-type]
+    database.dispose()
+
+    assert planted > 1_000
+    assert again == 0
+    assert latest < now_us + 1_000

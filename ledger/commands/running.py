@@ -184,9 +184,10 @@ def _guide(url: str, key: str, own: str, log: Path) -> str:
     pages = [f"  {url + path:<46} {name}" for path, name in (*told, ("/docs", "the API"))]
     post = (
         '{"creator": "video:mara-bakes", "external_ref": "first-of-mine", "kind": "engagement",'
-        ' "occurred_at": "\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'", "facts": {"act": "reply", "engager": "me"}}'
+        ' "occurred_at": "\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'", "facts": {"act": "reply", "engager": "fan-3"}}'
     )
     pitch = '{"creator": "video:mara-bakes", "brand": "northwind", "disclosure": "clear", "fit": "0.7"}'
+    whom = "video:mara-bakes"
     asked = f"  curl -s -H 'Authorization: Bearer {key}'"
     sent = f"{asked} -H 'Content-Type: application/json' \\"
     return "\n".join(
@@ -199,11 +200,15 @@ def _guide(url: str, key: str, own: str, log: Path) -> str:
             f"  {own}",
             "",
             "Ask for a balance, report what happened, or ask what a pitch would cost:",
-            f"{asked} {url}/v1/creators/video:mara-bakes/balance",
+            f"{asked} {url}/v1/creators/{whom}/balance",
             sent,
             f"    -d '{post}' {url}/v1/events",
             sent,
             f"    -d '{pitch}' {url}/v1/estimates",
+            "",
+            "See whom she let in, and what became of her pitches:",
+            f"{asked} '{url}/v1/relationships?creator={whom}'",
+            f"{asked} '{url}/v1/pitches?creator={whom}'",
             "",
             f"Each request is a line in {log}. Ctrl-C ends it; the data stays.",
             "",
