@@ -37,6 +37,7 @@ PURE = (
     "sticks",
     "policy",
     "soundness",
+    "trials",
     "errors",
 )
 IMPURE_STDLIB = {"time", "random", "os", "secrets", "uuid", "socket", "subprocess", "sqlite3", "threading"}
