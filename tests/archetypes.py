@@ -13,6 +13,7 @@ FALL = 200  # the day on which trust is broken, or a holiday begins
 HOLIDAY = range(FALL, FALL + 14)
 CAMPAIGN = range(FIRST_PITCH, FIRST_PITCH + 180)
 CLEARED = 270
+SILENT = 15  # the night that finds that two weeks have passed
 FOLLOWERS = 50_000
 PARTS = {"responsibility": True, "repair": True, "regret": True, "explanation": True, "repentance": True}
 

@@ -112,7 +112,7 @@ def price_silence(facts: SilenceFacts, context: Context) -> list[Line]:
     days = context.policy["allegation.answer_days"]
     if context.day - found.day < days:
         raise TooEarly(f"the creator has {days} days to answer", pointer="/facts/allegation")
-    factors = breach.evaded(told, context) | {"silent": days, "late_days": 0}
+    factors = breach.evaded(told, context) | {"silent": days, "late_days": context.late_days}
     return [Line("evasion", factors, about=told.seq)]
 
 
