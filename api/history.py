@@ -11,9 +11,9 @@ from api import auth, conditional, fields, notation, state, visibility
 from api.blueprint import Blueprint
 from api.conditional import documented
 from api.problems import InvalidRequest
-from ledger import queries
+from ledger import labels, queries
 from ledger.economy import DAY_US
-from ledger.histories import INTERVALS, LONGEST_DAYS, Point
+from ledger.histories import INTERVALS, LONGEST_DAYS, Point, Relabelling
 from ledger.readers import Reader
 
 blp = Blueprint("history", __name__, description="A book day by day.")
@@ -42,6 +42,15 @@ class PointOut(ma.Schema):
     drift = fields.Trust(**fields.told("what time did: decay, and what came back from mending"))
 
 
+class RelabellingOut(ma.Schema):
+    """A night that found the label to be another; labels themselves change as things happen, the night writes it."""
+
+    day = fields.Day(**fields.told("the day it was written down"))
+    was = ma.fields.String(**fields.told("the label before"), validate=ma.validate.OneOf(labels.NAMES))
+    now = ma.fields.String(**fields.told("the label since"), validate=ma.validate.OneOf(labels.NAMES))
+    seq = ma.fields.Integer(**fields.told("the line of the statement that says why"))
+
+
 class HistoryOut(ma.Schema):
     """Every stretch between two days, oldest first, the empty ones too."""
 
@@ -49,6 +58,9 @@ class HistoryOut(ma.Schema):
     meter = ma.fields.String(**fields.told("the book"))
     interval = ma.fields.String(**fields.told("how many days a point covers"))
     points = ma.fields.List(ma.fields.Nested(PointOut()), **fields.told("oldest first, the empty ones too"))
+    labels = ma.fields.List(
+        ma.fields.Nested(RelabellingOut()), **fields.told("changes of label in these days, oldest first, at most 500")
+    )
 
 
 @blp.get("/v1/creators/<creator>/history")
@@ -87,8 +99,10 @@ def tell(
         schedule=ledger.schedule(),
         now_us=now_us,
     )
+    days = {"from_day": first, "to_day": last}
+    changes = queries.relabellings(reader, creator_id=book.creator_id, meter=book.meter, **days)
     told = {"creator_id": book.creator_id, "meter": book.meter, "interval": interval}
-    return told | {"points": [show(point) for point in points]}
+    return told | {"points": [show(point) for point in points], "labels": [show_label(one) for one in changes]}
 
 
 def show(point: Point) -> dict[str, str]:
@@ -102,3 +116,8 @@ def show(point: Point) -> dict[str, str]:
         "drains": trust(point.drains),
         "drift": trust(point.drift),
     }
+
+
+def show_label(change: Relabelling) -> dict[str, Any]:
+    """A change of label as JSON carries it."""
+    return {"day": day(change.day), "was": change.was, "now": change.now, "seq": change.seq}

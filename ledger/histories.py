@@ -12,6 +12,7 @@ from ledger import db, economy
 from ledger.db import Reading, Row
 from ledger.economy import DAY_US, State
 from ledger.errors import NotFound
+from ledger.labels import NAMES
 from ledger.policy import Schedule
 
 INTERVALS = ("day", "week", "month")
@@ -55,6 +56,16 @@ class Mark:
     standing: int
     hidden: bool
     cleared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelling:
+    """The night on which a label was found to be another: the entry, its day, from which to which."""
+
+    seq: int
+    day: int
+    was: str
+    now: str
 
 
 def history(
@@ -169,6 +180,18 @@ def marks(session: Reading, *, creator_id: str, meter: str, from_day: int, to_da
         Mark(seq, kind, at_us // DAY_US, change, standing, _is_hidden(kind, orjson.loads(factors)), bool(cleared))
         for seq, kind, at_us, change, standing, factors, cleared in reversed(rows)
     ]
+
+
+def relabellings(session: Reading, *, creator_id: str, meter: str, from_day: int, to_day: int) -> list[Relabelling]:
+    """The changes of a book's label in those days, oldest first: the newest 500."""
+    rows = db.fetch(
+        session,
+        "SELECT seq, recorded_at_us, factors FROM entry WHERE creator_id = ? AND meter = ? AND recorded_at_us >= ?"
+        f" AND recorded_at_us < ? AND kind = 'label' ORDER BY recorded_at_us DESC LIMIT {MOST_MARKS}",
+        (creator_id, meter, from_day * DAY_US, (to_day + 1) * DAY_US),
+    )
+    told = [(seq, at_us // DAY_US, orjson.loads(factors)) for seq, at_us, factors in reversed(rows)]
+    return [Relabelling(seq, day, NAMES[found["was"]], NAMES[found["now"]]) for seq, day, found in told]
 
 
 def _is_hidden(kind: str, factors: dict[str, int]) -> bool:

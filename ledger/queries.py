@@ -18,7 +18,7 @@ from ledger.db import Reading, Row
 from ledger.economy import DAY_US, PPM, State
 from ledger.errors import NotFound, UnknownCreator
 from ledger.events import CreatorRef
-from ledger.histories import Point, history, marks
+from ledger.histories import Point, Relabelling, history, marks, relabellings
 from ledger.labels import Label
 from ledger.outlook import LABEL_DAYS
 from ledger.policy import Policy, Schedule
@@ -318,6 +318,7 @@ __all__ = [
     "Point",
     "Recomputed",
     "Record",
+    "Relabelling",
     "Shelf",
     "StatementLine",
     "balances",
@@ -328,6 +329,7 @@ __all__ = [
     "marks",
     "one_entry",
     "open_breaches",
+    "relabellings",
     "shelf",
     "statement",
 ]

@@ -3,6 +3,9 @@
 import pytest
 
 from api.history import HistoryOut
+from ledger import labelling, rules
+from ledger.db import Database
+from ledger.economy import DAY_US
 from tests.api_fixtures import Clock, Holder, event
 from tests.test_api_balances import fields_of
 
@@ -44,8 +47,30 @@ def test_a_year_is_told_where_nothing_is_asked(partner: Holder, told: str, inter
     assert (points[0]["day"], points[-1]["through"]) == ("2025-12-04", "2026-12-03")
 
 
-def test_a_history_is_what_the_document_says(partner: Holder, told: str) -> None:
+def test_a_change_of_label_is_told_where_it_was_written_down(
+    partner: Holder, creator_id: str, books: Database, clock: Clock
+) -> None:
+    """The night after a first impression was made: from which label to which, and the line that says so."""
+    relabelled(partner, books, clock)
+    changes = partner.get(ADA).json["labels"]
+    assert [(change["day"], change["was"], change["now"]) for change in changes] == [("2026-11-24", "new", "building")]
+    line = partner.get(f"/v1/creators/{creator_id}/entries/network:youtube/{changes[0]['seq']}").json
+    assert (line["kind"], line["reason"]) == ("label", "Your label changed from new to building.")
+    assert partner.get(f"{ADA}?to=2026-11-23").json["labels"] == []
+
+
+def relabelled(partner: Holder, books: Database, clock: Clock) -> None:
+    """Twelve people reply to Ada, and the night writes down what that makes her."""
+    for fan in range(12):
+        told = event(f"reply-{fan}", facts={"act": "reply", "engager": f"fan-{fan}"})
+        assert partner.post("/v1/events", json=told).status_code == 201
+    clock.pass_days(1)
+    labelling.relabel(books, day=clock() // DAY_US, clock=clock, schedule=books.read(rules.schedule))
+
+
+def test_a_history_is_what_the_document_says(partner: Holder, creator_id: str, books: Database, clock: Clock) -> None:
     """Every field that is sent is documented, and the other way round."""
+    relabelled(partner, books, clock)
     assert fields_of(HistoryOut()) == fields_of(partner.get(ADA).json)
 
 
