@@ -4,11 +4,11 @@ from functools import partial
 
 import pytest
 
-from ledger import attestations, policy, standing
+from ledger import attestations, audit, policy, standing
 from ledger.db import Database
 from ledger.economy import MICROS, PPM
 from ledger.events import NewEvent
-from tests.desk import DAY, PEPPER, Counter, noon, tell
+from tests.desk import DAY, PEPPER, RULES, Counter, noon, tell
 
 FOUNDING = policy.builtin()
 HONEST = ("ann", "ben", "cleo", "dan")
@@ -90,3 +90,15 @@ def test_a_rings_members_have_no_standing(town: Town) -> None:
     honest = len(HONEST) + len(FRIENDS) + len(ORDINARY) + 1
     assert rows[0][0] == honest
     assert rows[0][1] == pytest.approx(honest * PPM, abs=honest)
+
+
+def test_books_priced_by_standing_prove_right(town: Town) -> None:
+    """Nights change what later acts earn and forget old ties; every line still follows from what the books hold."""
+    town.tell(*(reply(name, "target", 1) for name in (*RING, "cleo", "ann")), day=1)
+    town.sleep(2)
+    town.tell(reply("cleo", "target", 2), day=2)
+    town.sleep(400)
+    assert town.rows("SELECT COUNT(*) FROM tie") == [(0,)]
+    town.tell(reply("cleo", "target", 400), reply("ann", "target", 400), day=400)
+    with town.database.snapshot() as session:
+        assert audit.verify(session, schedule=RULES).first_bad is None
