@@ -71,7 +71,7 @@ class Offered:
     status: str
 
 
-@blp.get("/v1/estimates/<quote_id>")
+@blp.get("/v1/estimates/<string(length=70):quote_id>")
 @auth.requires("estimates:write")
 @blp.response(200, QuoteOut())
 @blp.doc(responses={404: "NOT_FOUND"})
