@@ -115,9 +115,13 @@ def touched_by(batch: Batch, job: Job) -> list[OpenBook]:
 
     What it speaks of may have been posted since the books were locked, and a brand's book is there once it has begun.
     """
-    if job.event.kind.name in OTHERS:
+    kind = job.event.kind
+    if kind.name in OTHERS:
         job.beside = _beside(job, batch.known)
-    opens = job.event.kind.name in OPENING
+    opens = kind.name in OPENING
+    if not job.beside and "network" in kind.meters:  # as nearly all are
+        own = batch.books.get(job.book)
+        return [own] if own is not None and (own.seq or own.meter.startswith("network:")) else []
     there = [
         book
         for book in (batch.books.get(key) for key in job.keys)
@@ -181,8 +185,7 @@ def network_of(meter: str) -> str:
 
 def engager_standing(batch: Batch, job: Job, policy: Policy) -> int | None:
     """An engager's standing times the slope in ppm; None where nobody is attested."""
-    network = network_of(job.event.meter)
-    if network not in batch.attested:
+    if not batch.attested or (network := network_of(job.event.meter)) not in batch.attested:
         return None
     relative = batch.standings.get((network, job.event.facts.engager), 0)
     return scale(relative, policy["engagement.standing_slope"])
@@ -193,12 +196,17 @@ def _load_memory(session: Session, batch: Batch, jobs: Sequence[Job]) -> None:
     days: set[tuple[str, str, int]] = set()
     parts: dict[str, set[BookKey]] = {kept.name: set() for kept in keeping.KEPT}
     for job in jobs:
-        if job.event.kind.name == "engagement":
+        kind = job.event.kind
+        if kind.name == "engagement":
             ties.add((*job.book, job.event.facts.engager))
+            days.add((*job.book, _tally_day(batch, job)))
+            if not batch.attested:
+                continue
         days |= _days(batch, job)
-        for part in _parts(job.event.kind):
-            parts[part] |= {key for key in job.keys if key in batch.books}
-        parts["relationships"] |= {key for key in job.keys if key in batch.books and key[1].startswith("brand:")}
+        touched = [key for key in job.keys if key in batch.books]
+        for part in _parts(kind):
+            parts[part].update(touched)
+        parts["relationships"].update(key for key in touched if key[1].startswith("brand:"))
     keeping.load_keyed(session, keeping.TIES, batch.books, ties)
     keeping.load_keyed(session, keeping.TALLIES, batch.books, days)
     for kept in keeping.KEPT:

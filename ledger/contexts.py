@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ledger import labels
 from ledger.economy import Move, State, reliability
 from ledger.errors import AlreadyDone, UnknownReference, WrongReference
 from ledger.kinds import engagement, hold, relationship
-from ledger.kinds.base import Breach, Context, Due, Past, Relationship, Tally
+from ledger.kinds.base import NO_TALLY, Breach, Context, Due, Past, Relationship, Tally
 from ledger.labels import DayCount, Figures, Unowned
 from ledger.memory import NO_TIE, UNDOING, Memory, Spoken, Told, Written
 from ledger.policy import Policy, Schedule
@@ -54,13 +53,13 @@ def context_of(
     if not own:
         return _beside(memory, told, context, schedule)
     if "corrections" in kind.counts:
-        return replace(context, corrections_this_week=corrections_near(memory.tallies, context.occurred_day))
+        return context._replace(corrections_this_week=corrections_near(memory.tallies, context.occurred_day))
     if "pitches" in kind.needs:
-        context = replace(context, holds=memory.held(told.at_us))
+        context = context._replace(holds=memory.held(told.at_us))
     if "label" in kind.needs:
-        return replace(context, due=due_label(memory, state, policy))
+        return context._replace(due=due_label(memory, state, policy))
     if kind.name == "release":
-        return replace(context, tally=memory.tallies.get(told.facts.day, Tally()))
+        return context._replace(tally=memory.tallies.get(told.facts.day, NO_TALLY))
     return _speaking(memory, told, context, schedule) if kind.refers_to else context
 
 
@@ -68,10 +67,10 @@ def _of_engagement(memory: Memory, told: Told, state: State, policy: Policy, ope
     """What the day it counts for has gathered, and how often this engager was here lately."""
     day, late_days = state.day, told.late_days
     on = day - late_days
-    tally = memory.tallies.get(on) or Tally()
+    tally = memory.tallies.get(on, NO_TALLY)
     if engagement.is_unknown(told.engager_standing, policy):
         left = engagement.unknown_bound(opening, most_unknown(memory.tallies, on), policy)
-        tally = replace(tally, bound=max(left, tally.unknown))
+        tally = tally._replace(bound=max(left, tally.unknown))
     usual, busy = memory.usual_on(day, policy)
     return Context(
         state,
@@ -144,7 +143,7 @@ def _beside(memory: Memory, told: Told, context: Context, schedule: Schedule) ->
     """The context in the other book: what is meant was looked at in the event's own."""
     if told.spoken is None or not told.spoken.seqs:
         return context
-    return replace(context, past=_past(memory, told, told.spoken.seqs, None, context, schedule))
+    return context._replace(past=_past(memory, told, told.spoken.seqs, None, context, schedule))
 
 
 def _speaking(memory: Memory, told: Told, context: Context, schedule: Schedule) -> Context:
@@ -168,8 +167,7 @@ def _speaking(memory: Memory, told: Told, context: Context, schedule: Schedule) 
         raise WrongReference(f"the event {reference!r} is not an authorised pitch", pointer=pointer)
     if kind.name == "reversal":
         _may_be_reversed(memory, spoken, reference, pointer)
-    return replace(
-        context,
+    return context._replace(
         breach=breach,
         allegation=alleged,
         pitch=pitch,
@@ -230,7 +228,7 @@ def _left(entries: Iterable[Written], day: int, schedule: Schedule) -> tuple[Pas
 def _waits(memory: Memory, told: Told) -> bool:
     """An act of a busy day whose credit was taken back already: undoing it only keeps it from being paid."""
     spoken: Any = told.spoken
-    return spoken.kind.name == "engagement" and memory.tallies.get(spoken.day, Tally()).held
+    return spoken.kind.name == "engagement" and memory.tallies.get(spoken.day, NO_TALLY).held
 
 
 def _unpaid(past: Past) -> Past:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple
 from typing import Any, NamedTuple
 
 from ledger import db, tables
@@ -60,7 +59,7 @@ def _table(name: str) -> Any:
     return tables.METADATA.tables[name]
 
 
-TALLIES = Kept("tallies", _table("tally"), "day", lambda day, item: (day, *astuple(item)), _tally)
+TALLIES = Kept("tallies", _table("tally"), "day", lambda day, item: (day, *item), _tally)
 TIES = Kept("ties", _table("tie"), "engager", lambda who, item: (who, *item), _tie)
 BREACHES = Kept("breaches", _table("breach"), "seq", lambda _, item: tuple(item), _breach)
 ALLEGATIONS = Kept("allegations", _table("allegation"), "seq", lambda _, item: tuple(item), _allegation)

@@ -309,7 +309,7 @@ def _terms(facts: Any, context: Context, former: Policy, standing: int) -> dict[
     """The terms of a quote, moved as the formula moves them: by its share, its mending, and what the book holds."""
     now, then = (
         pitch.drain_factors(
-            replace(context, policy=rules), fit=facts.fit, followers=None, established=context.established
+            context._replace(policy=rules), fit=facts.fit, followers=None, established=context.established
         )
         for rules in (context.policy, former)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from ledger.economy import PPM
 from ledger.kinds import charge, engagement, relationship
@@ -27,7 +26,7 @@ def keep(memory: Memory, told: Told, context: Context, planned: Sequence[Planned
     if own and (counts := kind.counted(sum(-item.pools.world for item in planned))):
         day = context.occurred_day
         tally = memory.tallies.get(day, Tally())
-        memory.tallies[day] = replace(tally, **{name: getattr(tally, name) + 1 for name in counts})
+        memory.tallies[day] = tally._replace(**{name: getattr(tally, name) + 1 for name in counts})
     if kind.name in UNDOING:
         _undo(memory, told, context)
     elif own and (keeper := KEEPERS.get(kind.name)):
@@ -41,11 +40,11 @@ def _engaged(memory: Memory, told: Told, context: Context, planned: Sequence[Pla
     known, unknown = engagement.raw_amount(factors)
     tally = context.tally.plus(known, unknown)
     if "held" in factors and not tally.held:
-        tally = replace(tally, held_at_us=told.at_us)
+        tally = tally._replace(held_at_us=told.at_us)
     memory.tallies[day] = tally
     if context.current and not told.late_days:
         memory.usual, memory.busy, memory.busy_day = context.usual, context.busy + known + unknown, day
-    if engagement.worth(factors):
+    if known or unknown or engagement.worth(factors):
         _, since, answers, mutual = memory.ties.get(facts.engager, NO_TIE)
         answers = faded_count(answers, context.day - since, context.policy["tie.half_life"])
         answered = PPM if facts.act == "answer" else 0
@@ -237,7 +236,7 @@ def _relabelled(memory: Memory, told: Told, context: Context, planned: Sequence[
 
 
 def _released(memory: Memory, told: Told, context: Context, planned: Sequence[Planned]) -> None:
-    memory.tallies[told.facts.day] = replace(memory.tallies[told.facts.day], held_at_us=RELEASED)
+    memory.tallies[told.facts.day] = memory.tallies[told.facts.day]._replace(held_at_us=RELEASED)
 
 
 Keeper = Callable[[Memory, Told, Context, Sequence[Planned]], None]

@@ -869,7 +869,8 @@ def test_no_column_of_a_memory_can_be_altered(town: Town, table: str, column: Co
     """Where a brand stands, what is held, how it was taken, what is alleged: any column altered is found."""
     with tampering(town) as session:
         meter = a_book_with(session, town, table)
-        where, params = OF_BOOK, (town.u1, meter)
+        where = OF_BOOK
+        params: tuple[object, ...] = (town.u1, meter)
         if "seq" in TABLES[table].columns:
             ((seq,),) = db.fetch(session, f"SELECT max(seq) FROM {table} WHERE {OF_BOOK}", params)
             where, params = OF_ENTRY, (*params, seq)

@@ -7,7 +7,7 @@ into a `Move` and looks at nothing else, so that anyone can recompute an entry f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ledger.economy import Move, State
@@ -16,8 +16,7 @@ from ledger.policy import Parameter, Policy, Rates
 Factors = Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """What a book's day has gathered so far: uncapped credit of known engagers, bound credit of unknown ones, counts.
 
     `bound` is what unknown engagers may earn on that day in all as the last one came, None before one did.
@@ -39,9 +38,8 @@ class Tally:
         return self.held_at_us > 0
 
     def plus(self, known: int, unknown: int) -> Tally:
-        """The tally with further uncapped credit; spelt out, because `replace` takes three times as long."""
-        bound, posts, sponsored, corrections = self.bound, self.posts, self.sponsored, self.corrections
-        return Tally(self.known + known, self.unknown + unknown, bound, posts, sponsored, corrections, self.held_at_us)
+        """The tally with further uncapped credit."""
+        return Tally(self[0] + known, self[1] + unknown, *self[2:])
 
     def without(self, gathered: tuple[int, int], counts: Iterable[str]) -> Tally:
         """The tally without an event that was undone: its uncapped (known, unknown) credit, and one of each count.
@@ -51,10 +49,11 @@ class Tally:
         """
         known, unknown = (max(0, held - gone) for held, gone in zip((self.known, self.unknown), gathered, strict=True))
         counted = {name: getattr(self, name) - 1 for name in counts}
-        return replace(self, known=known, unknown=unknown, **counted)
+        return self._replace(known=known, unknown=unknown, **counted)
 
 
 RELEASED = -1
+NO_TALLY = Tally()
 
 
 class Breach(NamedTuple):
@@ -167,8 +166,7 @@ class Past(NamedTuple):
     surviving: Move
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """All that a price may depend on besides the facts. `day` is today's, `late_days` how long ago it happened.
 
     `at_us` is the moment it is recorded, `holds` what authorised pitches reserve then, `opening` the standing the day
@@ -181,7 +179,7 @@ class Context:
     policy: Policy
     day: int
     late_days: int
-    tally: Tally = field(default_factory=Tally)
+    tally: Tally = NO_TALLY
     tie: int = 0
     engager_standing: int | None = None
     followers: int | None = None
