@@ -188,8 +188,22 @@ def _told(number: int, fall: Step, answer: Answer | None, wait: int) -> list[Ste
 falls = st.lists(st.tuples(st.one_of(breaches, hidden), answers, st.integers(0, 30)), max_size=3).map(
     lambda drawn: [_told(number, *fall) for number, fall in enumerate(drawn)]
 )
+
+
+def _in_time(history: list[Step]) -> list[Step]:
+    """A history whose evasions come before anything else took a share of trust: later they are not priced again."""
+    fallen = {step.ref: step.day for step in history if step.kind in FALLS}
+
+    def late(evasion: Step) -> bool:
+        broken = fallen[evasion.facts["breach"]]
+        between = [step for step in history if step.kind in (*FALLS, "pitch") and broken <= step.day <= evasion.day]
+        return len(between) > 1
+
+    return [step for step in history if step.kind != "evasion" or not late(step)]
+
+
 whole = st.builds(
-    lambda crowds, singles, falls: _flat([*crowds, *falls], singles),
+    lambda crowds, singles, falls: _in_time(_flat([*crowds, *falls], singles)),
     st.lists(crowds, max_size=5),
     st.lists(st.one_of(quiet, pitches), max_size=6),
     falls,
