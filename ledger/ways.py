@@ -85,10 +85,6 @@ def _way(steps: Sequence[str], day: int) -> Way:
 def told(ways: Sequence[Way], today: int) -> str:
     """The ways out as sentences."""
     first, *others = ways
-    said = [f"{first.advice}: the label goes {_when(first.day, today)}."]
-    said += [f"Or {way.advice[0].lower()}{way.advice[1:]}: it goes {_when(way.day, today)}." for way in others]
+    said = [f"{first.advice}: the label goes {'at once' if first.day <= today else 'on that day'}."]
+    said += [f"Or {way.advice[0].lower()}{way.advice[1:]}: it goes then." for way in others]
     return " ".join(said)
-
-
-def _when(day: int, today: int) -> str:
-    return "at once" if day <= today else f"on {spoken_day(day, today)}"

@@ -142,8 +142,8 @@ def test_the_way_out_names_a_date() -> None:
     label = called(one_day(6, 14))
     assert label.reason == "6 of the 20 posts of the last 90 days were sponsored (30 %)."
     assert label.way_out == (
-        "Make no new pitch until 14 February 2027: the label goes on 14 February 2027."
-        " Or publish 21 ordinary posts and make no new pitch until 6 December: it goes on 6 December."
+        "Make no new pitch until 14 February 2027: the label goes on that day."
+        " Or publish 21 ordinary posts and make no new pitch until 6 December: it goes then."
     )
 
 

@@ -110,6 +110,8 @@ def evasion_amounts(factors: Factors, rates: Rates) -> Move:
 
 def evasion_reason(facts: Mapping[str, Any], factors: Factors) -> str:
     """Why the line has its amount."""
+    if "silent" in factors:
+        return f"Nobody answered within {factors['silent']} days, which costs more trust than the breach alone."
     return "The breach was met with an evasive answer, which costs more trust than the breach alone."
 
 

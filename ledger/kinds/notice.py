@@ -11,7 +11,7 @@ from ledger.economy import Move
 from ledger.errors import Unchanged
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind
 from ledger.kinds.facts import Name, Whole
-from ledger.labels import EPOCH, MONTHS, NAMES, percent
+from ledger.labels import EPOCH, MONTHS, NAMES, PRESSED, percent
 from ledger.policy import Rates
 
 MOST_DAY = 3_000_000
@@ -55,10 +55,13 @@ def label_reason(facts: Mapping[str, Any], factors: Factors) -> str:
     """Why the line is there."""
     was, now = NAMES[factors["was"]], NAMES[factors["now"]]
     why = []
-    if factors["sponsored"]:
-        why.append(f"{percent(factors['sponsored'])} of the recent posts were sponsored at most")
-    if factors["hidden_since"] != NEVER:
-        why.append(f"a sponsored post found hidden on {_spoken(factors['hidden_since'])} is not owned")
+    if now in PRESSED:
+        if factors["sponsored"]:
+            why.append(f"up to {percent(factors['sponsored'])} of the recent posts were sponsored")
+        if factors["hidden_since"] != NEVER:
+            why.append(f"a sponsored post found hidden on {_spoken(factors['hidden_since'])} is not owned")
+    elif was in PRESSED:
+        why.append("few enough of the recent posts were sponsored for long enough, and nothing is left to own")
     return f"Your label changed from {was} to {now}{': ' + '; '.join(why) if why else ''}."
 
 
