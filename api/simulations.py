@@ -88,11 +88,42 @@ class SimulationOut(fields.Shown):
 
 ASKED = {"policy": 'name = "stricter"\n[pitch]\nbase = { value = "0.06", unit = "share", source = "…" }\n…'}
 
+CHANGED = {
+    "version": "3f1f6ad0c96a4f0e",
+    "from": "2026-11-23",
+    "at": "2026-12-01T09:30:00Z",
+    "creators": 1,
+    "books": 1,
+    "events": 214,
+    "up": 0,
+    "down": 1,
+    "same": 0,
+    "standing_deciles": ["-12.651727"] * 11,
+    "points_deciles": ["-0.973228"] * 11,
+    "labels": [{"label": "trusted", "would_be": "trusted", "books": 1}],
+    "gains": [],
+    "losses": [
+        {
+            "creator_id": "01936f2e-5b1c-7c3a-9f00-2b6f3c1d9e01",
+            "meter": "network:video",
+            "standing": "330.763731",
+            "would_stand": "318.112004",
+            "points": "52.438609",
+            "would_show": "51.465381",
+            "label": "trusted",
+            "would_be": "trusted",
+        }
+    ],
+    "refused": 0,
+    "accepted": 0,
+    "examples": [],
+}
+
 
 @blp.post("/v1/policy/simulations")
 @auth.requires("operate")
 @blp.arguments(SimulationIn(), example=ASKED)
-@blp.response(200, SimulationOut(), description="What it would change; nothing was written")
+@blp.response(200, SimulationOut(), example=CHANGED, description="What it would change; nothing was written")
 def post_simulation(given: dict[str, Any]) -> Response:
     """Price the books anew under a policy, in memory, and say for whom what would change. Nothing is written.
 
