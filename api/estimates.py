@@ -122,6 +122,7 @@ class GridOut(ma.Schema):
 @auth.requires("estimates:write")
 @blp.arguments(EstimateIn())
 @blp.response(200, EstimateOut())
+@blp.alt_response(409, "CONFLICT")
 @blp.doc(responses=NOT_FOUND)
 def post_estimate(asked: dict[str, Any]) -> Told:
     """Estimate what a pitch made today would do: drain, meters after, days to regain, label risk, improvements."""

@@ -395,7 +395,7 @@ def test_a_quote_ends_by_time_or_by_a_newer_one(books: Database, brand: Holder, 
 def test_a_brand_that_was_not_let_in_cannot_be_quoted(books: Database, brand: Holder, grace: str) -> None:
     """It may estimate; for a quote it has to introduce itself first, and to be let in."""
     refused = quoted(brand)
-    assert (refused.status_code, refused.json["code"]) == (422, "not_let_in")
+    assert (refused.status_code, refused.json["code"]) == (409, "not_let_in")
     assert "has not introduced itself" in refused.json["detail"]
     told: dict[str, Any] = {"creator_id": grace, "brand": "nike", "clock": lambda: NOW_US, "schedule": RULES}
     books.write(lambda session: relationships.introduce(session, **told))
