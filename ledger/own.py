@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -43,20 +43,27 @@ def post(
     source: str = OWN,
 ) -> Receipt:
     """Post one event, or raise what it is refused for; a refusal is not remembered."""
-    event = events.new_event(
-        creator=creator_id,
-        meter=meter,
-        source=source,
-        external_ref=ref,
-        kind=kind,
-        facts=dict(facts),
-        occurred_at_us=occurred_at_us,
-        pepper=b"",
-    )
     try:
+        event = events.new_event(
+            creator=creator_id,
+            meter=meter,
+            source=source,
+            external_ref=ref,
+            kind=kind,
+            facts=dict(facts),
+            occurred_at_us=occurred_at_us,
+            pepper=b"",
+        )
         return posting.post(session, events=[event], clock=clock, schedule=schedule, atomic=True)[0]
+    except InvalidEvent as wrong:
+        raise InvalidEvent(_as_sent(wrong.errors)) from wrong
     except AtomicRefused as refused:
         raise named(refused.receipts[0]) from refused
+
+
+def _as_sent(found: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What is wrong, pointing into what the caller sent: our facts are members of its own there."""
+    return [(pointer.removeprefix("/facts"), what) for pointer, what in found]
 
 
 def named(receipt: Receipt) -> LedgerError:
@@ -64,7 +71,7 @@ def named(receipt: Receipt) -> LedgerError:
     detail, code = receipt.detail or "the books do not take it", receipt.code or Refusal.code
     pointer = receipt.errors[0][0].removeprefix("/facts") if receipt.errors else ""
     if code == InvalidEvent.code:
-        return InvalidEvent([(where.removeprefix("/facts"), what) for where, what in receipt.errors])
+        return InvalidEvent(_as_sent(receipt.errors))
     if code == ReferenceReused.code:
         return ReferenceReused(f"it was told before, and {pointer[1:] or 'something'} differs", pointer=pointer)
     known: Any = next((kind for kind in vars(errors).values() if getattr(kind, "code", None) == code), Refusal)

@@ -1,6 +1,7 @@
 """Relationships, over HTTP."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 

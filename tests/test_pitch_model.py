@@ -113,6 +113,10 @@ class Walk(RuleBasedStateMachine):
         pitch_id = sorted(self.pitches)[number % len(self.pitches)]
         return pitch_id, self.pitches[pitch_id]
 
+    def live(self) -> list[int]:
+        """The places of those still in play."""
+        return [place for place, one in enumerate(sorted(self.pitches)) if self.pitches[one].now(self.now_us) in LIVE]
+
     def did(self, work: Any) -> str:
         """What a call came to: done, the same again, or the name it was refused by."""
         try:
@@ -191,11 +195,13 @@ class Walk(RuleBasedStateMachine):
         number=st.integers(0, 99),
         to=st.sampled_from(("accepted", "declined", "withdrawn")),
         by=st.sampled_from(("creator", "brand", "partner")),
+        in_play=st.booleans(),
     )
-    def step(self, number: int, to: str, by: str) -> None:
+    def step(self, number: int, to: str, by: str, in_play: bool = False) -> None:
         """A pitch is accepted, declined or withdrawn: as it stands, it may, it was, or it is refused by name."""
         at_us = self.tick()
-        pitch_id, pitch = self.picked(number)
+        live = self.live()
+        pitch_id, pitch = self.picked(live[number % len(live)] if in_play and live else number)
         may = {"accepted": ("held",), "declined": ("held",), "withdrawn": ("held", "accepted")}[to]
         expected = AGAIN if to in pitch.past else DONE if pitch.now(at_us) in may else "illegal_transition"
         assert self.did(lambda: self.stall.step(pitch_id, to, now_us=at_us, by=by)) == expected
@@ -204,11 +210,12 @@ class Walk(RuleBasedStateMachine):
             pitch.past.add(to)
 
     @precondition(lambda self: self.reserved())
-    @rule(number=st.integers(0, 99))
-    def carry_on(self, number: int) -> None:
-        """A pitch that is still in play goes the way it is meant to go."""
-        live = [place for place, one in enumerate(sorted(self.pitches)) if self.pitches[one].now(self.now_us) in LIVE]
-        place = live[number % len(live)]
+    @rule(number=st.integers(0, 99), losses=st.integers(-3, 3))
+    def carry_on(self, number: int, losses: int = 0) -> None:
+        """A pitch that is still in play goes the way it is meant to go, though much may break before."""
+        for _ in range(losses):
+            self.lose("breach", 4)
+        place = self.live()[number % len(self.live())]
         if self.picked(place)[1].status == "held":
             self.step(place, "accepted", "creator")
         else:
