@@ -23,6 +23,7 @@ from ledger import (
     lessons,
     markers,
     overdue,
+    pitches,
     rules,
     settlement,
     standing,
@@ -137,6 +138,11 @@ def release(desk: Desk, day: int) -> None:
     _as_due(desk, "release", day, overdue.release)
 
 
+def expire(desk: Desk, day: int) -> None:
+    """Write down which authorised pitches ran out, whenever that was."""
+    _as_due(desk, "expiry", day, pitches.expire)
+
+
 def calibrate(desk: Desk, day: int) -> None:
     """Learn from the outcomes of all creators, and score what was forecast of them."""
     _leased(desk, lessons.JOB, day, lambda desk: _calibrate(desk, day))
@@ -221,6 +227,7 @@ TASKS: tuple[Task, ...] = (
     Task("mark", 0, 10, mark),
     Task("silence", 0, 12, hush),
     Task("release", 0, 13, release),
+    Task("expiry", 0, 14, expire),
     Task("calibration", 0, 15, calibrate),
     Task("checkpoint", 0, 20, checkpoint),
     Task("verify", 2, 0, verify),

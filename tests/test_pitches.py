@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from jobs.tasks import TASKS, Desk
 from ledger import audit, authorised, pitches, queries, quotes, relationships
 from ledger.authorised import Authorised
 from ledger.db import Database
@@ -21,6 +22,7 @@ from ledger.events import CreatorRef
 from ledger.own import ReferenceReused
 from ledger.pitches import QuoteExpired, QuoteReplaced
 from ledger.quotes import HOUR_US, Quote, Terms
+from ledger.settings import Settings
 from tests.desk import DAY, FOUNDING, METER, RULES, TRUST, Counter, noon, tell
 
 ROOT = Path(__file__).parent.parent
@@ -384,6 +386,18 @@ def test_any_number_of_sweeps_expire_each_pitch_once(stall: Stall) -> None:
     counts = together([lambda: stall.sweep(now_us=end, limit=2)] * 4)
     assert (sum(counts), stall.count("pitch_step")) == (7, 7)
     stall.prove()
+
+
+def test_the_hourly_job_writes_down_what_ran_out(stall: Stall) -> None:
+    """Whatever the day: it is found where it is due, and done once."""
+    pitch_id = stall.held(now_us=NOW)
+    ends_us = stall.see(pitch_id, now_us=NOW).expires_at_us
+    task = next(one for one in TASKS if one.name == "expiry")
+    counts = []
+    for now_us in (ends_us - 1, ends_us, ends_us + 1):
+        task.run(Desk(stall.database, Settings(), lambda now_us=now_us: now_us), DAY + 1)  # type: ignore[misc]
+        counts.append(stall.count("pitch_step"))
+    assert counts == [0, 1, 1]
 
 
 def test_what_ran_out_long_ago_can_still_be_written_down(stall: Stall) -> None:
