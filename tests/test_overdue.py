@@ -84,6 +84,8 @@ def test_whoever_answered_was_not_silent(counter: Counter, kind: str, facts: dic
     alleged(counter)
     assert counter.one(kind, ref="said", day=5, **facts).status == "posted"
     before = kinds_of(counter)
+    with counter.database.reading() as session:
+        assert overdue._silent(session, overdue.FIRST, noon(60), FOUNDING, 10) == []
     assert at(counter, noon(60)) == 0
     assert kinds_of(counter) == before
 

@@ -15,6 +15,7 @@ from ledger.errors import AlreadyDone, ExceedsAvailable, IllegalTransition, NotL
 from ledger.kinds import pitch, transparency
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Pitch
 from ledger.kinds.facts import SLUG, Choice, Name, Share, Whole
+from ledger.labels import nearest
 from ledger.policy import Parameter, Rates
 
 MOST = 10**15
@@ -154,13 +155,13 @@ def no_amounts(factors: Factors, rates: Rates) -> Move:
 
 def held_reason(facts: Mapping[str, Any], factors: Factors) -> str:
     """Why the line is there."""
-    brand, held = facts.get("brand", "a brand"), _trust(factors["held"])
+    brand, held = facts.get("brand", "a brand"), _spoken(factors["held"])
     return f"A pitch for {brand} was authorised and holds {held}. Nothing is taken before it is published."
 
 
 def step_reason(facts: Mapping[str, Any], factors: Factors) -> str:
     """Why the line is there."""
-    brand, freed = facts.get("brand", "a brand"), f"{_trust(factors['released'])} is free again"
+    brand, freed = facts.get("brand", "a brand"), f"{_spoken(factors['released'])} is free again"
     who = {"creator": "you", "brand": brand, "partner": "the platform", "operator": "the operator"}.get(
         facts.get("by", ""), "nobody"
     )
@@ -175,6 +176,12 @@ def step_reason(facts: Mapping[str, Any], factors: Factors) -> str:
 def _trust(micros: int) -> str:
     whole, places = divmod(micros, PPM)
     return f"{whole}.{places:06d}".rstrip("0").rstrip(".")
+
+
+def _spoken(micros: int) -> str:
+    """An amount as a sentence has it, in hundredths."""
+    whole, hundredths = divmod(nearest(micros, PPM // 100), 100)
+    return f"{whole}.{hundredths:02d}"
 
 
 def _step(name: str, title: str) -> Kind:
