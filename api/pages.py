@@ -24,7 +24,7 @@ from ledger.events import UUID, CreatorRef
 from ledger.histories import Mark, Point
 from ledger.kinds.facts import Whole
 from ledger.policy import Policy, Schedule
-from ledger.queries import Balance, OpenBreach
+from ledger.queries import Balance, OpenAllegation, OpenBreach
 from ledger.readers import Reader
 from ledger.statements import title
 
@@ -79,6 +79,7 @@ class Page:
     rows: tuple[sheet.Row, ...]
     contested: Mapping[int, Dispute]
     older: int | None
+    unanswered: tuple[OpenAllegation, ...] = ()
 
     @property
     def followers(self) -> int | None:
@@ -234,7 +235,9 @@ def _with_statement(reader: Reader, page: Page, until_day: int, schedule: Schedu
     span = {"first": shown[-1].seq, "last": shown[0].seq} if shown else {"first": 0, "last": 0}
     contested = disputes.of_lines(reader, creator_id=page.creator.creator_id, meter=page.book.meter, **span)
     rows = tuple(sheet.rows(shown, contested))
-    return replace(page, rows=rows, contested=contested, older=older, owner_until=until_day)
+    key = {"creator_id": page.creator.creator_id, "meter": page.book.meter}
+    waiting = tuple(queries.unanswered(reader, **key, policy=page.policy))
+    return replace(page, rows=rows, contested=contested, older=older, owner_until=until_day, unanswered=waiting)
 
 
 def _ahead(book: Balance, today: int, schedule: Schedule) -> list[tuple[int, int]]:

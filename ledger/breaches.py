@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ledger import contexts, db
 from ledger.books import ENTRY_COLUMNS, written_of
 from ledger.db import Reading
-from ledger.economy import Move, scale
+from ledger.economy import DAY_US, Move, scale
 from ledger.kinds import apology
 from ledger.kinds.base import Breach
 from ledger.memory import Written
@@ -35,6 +35,36 @@ class OpenBreach:
     def most(self) -> int:
         """The most that an apology made today wins back, in micro-trust."""
         return scale(self.left, self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAllegation:
+    """What is alleged and waits for an answer. Once it is substantiated, silence counts from `until_day` on."""
+
+    seq: int
+    day: int
+    category: str
+    severity: int
+    until_day: int | None
+
+
+def unanswered(session: Reading, *, creator_id: str, meter: str, policy: Policy) -> list[OpenAllegation]:
+    """The allegations that nobody answered, dismissed or settled, oldest first."""
+    rows = db.fetch(
+        session,
+        "SELECT a.seq, a.day, a.category, a.severity, a.breach, v.received_at_us FROM allegation a"
+        " JOIN entry e ON e.creator_id = a.creator_id AND e.meter = a.meter AND e.seq = a.seq"
+        " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
+        " LEFT JOIN breach b ON b.creator_id = a.creator_id AND b.meter = a.meter AND b.seq = a.breach"
+        " WHERE a.creator_id = ? AND a.meter = ? AND NOT a.answered AND (a.status = 'open'"
+        " OR (a.status = 'substantiated' AND NOT b.owned AND NOT b.evaded AND NOT b.cleared)) ORDER BY a.day, a.seq",
+        (creator_id, meter),
+    )
+    days = policy["allegation.answer_days"]
+    return [
+        OpenAllegation(seq, day, category, severity, max(day, told_us // DAY_US) + days if charged else None)
+        for seq, day, category, severity, charged, told_us in rows
+    ]
 
 
 def open_breaches(

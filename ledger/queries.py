@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from ledger import creators, db, economy, hindsight, labels, lookups, outlook
-from ledger.breaches import OpenBreach, cleared_breaches, open_breaches
+from ledger.breaches import OpenAllegation, OpenBreach, cleared_breaches, open_breaches, unanswered
 from ledger.db import Reading, Row
 from ledger.economy import DAY_US, PPM, State
 from ledger.errors import NotFound, UnknownCreator
@@ -314,6 +314,7 @@ __all__ = [
     "Balance",
     "Balances",
     "Lookup",
+    "OpenAllegation",
     "OpenBreach",
     "Point",
     "Recomputed",
@@ -332,4 +333,5 @@ __all__ = [
     "relabellings",
     "shelf",
     "statement",
+    "unanswered",
 ]
