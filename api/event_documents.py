@@ -19,7 +19,7 @@ CREATOR = (
     r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|[a-z0-9][a-z0-9_-]{0,63}:[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?)$"
 )
-METER = r"^network:[a-z0-9][a-z0-9_-]{0,63}$"
+METER = r"^(network|brand):[a-z0-9][a-z0-9_-]{0,63}$"
 AT = "2026-11-20T18:30:00Z"
 
 
@@ -86,6 +86,7 @@ def example(kind: Kind) -> dict[str, Any]:
     """An event of a kind as a partner might send it."""
     return {
         "creator": "youtube:UC-ada",
+        **({} if "network" in kind.meters else {"meter": "brand:nike"}),
         "kind": kind.name,
         "external_ref": f"{kind.name}-1",
         "occurred_at": AT,

@@ -117,9 +117,7 @@ class PitchOut(fields.Shown):
     unpaid = fields.Trust(**fields.told("what was quoted and no longer there to take"))
     opened_at = fields.Instant(**fields.told("when it was authorised"))
     expires_at = fields.Instant(**fields.told("until when it may be published"))
-    closed_at = fields.Instant(
-        **fields.told("when it was published or ended; null before, or while no job saw it expire")
-    )
+    closed_at = fields.Instant(**fields.told("when it was published, ended or ran out; null before"), allow_none=True)
     published_as = ma.fields.String(**fields.told("how it was disclosed; null before it is out"), allow_none=True)
     line = ma.fields.Integer(**fields.told("seq of the line that took it; null before it is out"), allow_none=True)
     reversed_by = ma.fields.Integer(
