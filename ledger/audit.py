@@ -189,7 +189,8 @@ def _replays(audit: Audit, span: Span) -> Iterator[tuple[BookKey, Replay]]:
     started: set[BookKey] = set()
     replay = Replay("", audit.schedule, audit.policies, Memory(), Aside())
     for page in _pages(audit, span):
-        events, targets = _events_of(audit.session, page), _targets_of(audit.session, page)
+        events = _events_of(audit.session, page)
+        targets = _targets_of(audit.session, page, events)
         for row in page:
             if (row.creator_id, row.meter) != key:
                 if key is not None:
@@ -247,23 +248,37 @@ def _events_of(session: Session, page: Sequence[EntryRow]) -> Events:
     return {(row[0], row[1]): EventRow._make(row) for row in rows}
 
 
-def _targets_of(session: Session, page: Sequence[EntryRow]) -> Targets:
-    """The events that reversals among these undo, with all entries of each, by the entries that were undone."""
+def _targets_of(session: Session, page: Sequence[EntryRow], events: Events) -> Targets:
+    """The events that reversals among these undo, by the reversal's event and its book, with all entries of each."""
+    named = {}
+    for row in page:
+        event = events.get((row.creator_id, row.event_id)) if row.kind == "reversal" else None
+        if event is not None and (ref := _undone_by(event)):
+            named[row.creator_id, row.event_id, row.meter] = ref
     sql = (
-        f"SELECT e.creator_id, e.meter, e.seq, {EVENT_COLUMNS} FROM {{keys}} CROSS JOIN entry e JOIN event v"
-        " ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
-        " WHERE e.creator_id = k.c0 AND e.meter = k.c1 AND e.seq = k.c2"
+        f"SELECT {EVENT_COLUMNS} FROM {{keys}} CROSS JOIN event v"
+        " WHERE v.creator_id = k.c0 AND v.source = k.c1 AND v.external_ref = k.c2"
     )
-    keys = {(row.creator_id, row.meter, row.about) for row in page if row.kind == "reversal" and row.about}
-    events = {row[:3]: EventRow._make(row[3:]) for row in db.fetch_keyed(session, sql, KEY_TYPES, sorted(keys))}
-    made = {key: [(*key[:2], seq) for seq in _seqs_of(event, key[1])] for key, event in events.items()}
+    found = map(EventRow._make, db.fetch_keyed(session, sql, ("id", "text", "text"), sorted(set(named.values()))))
+    undone = {(event.creator_id, event.source, event.external_ref): event for event in found}
+    targets = {key: undone[ref] for key, ref in named.items() if ref in undone}
+    made = {key: [(key[0], key[2], seq) for seq in _seqs_of(event, key[2])] for key, event in targets.items()}
     sql = (
         f"SELECT {ENTRY_COLUMNS} FROM {{keys}} CROSS JOIN entry e"
         " WHERE e.creator_id = k.c0 AND e.meter = k.c1 AND e.seq = k.c2"
     )
     wanted = sorted({each for entries in made.values() for each in entries})
     rows = {row[:3]: row for row in db.fetch_keyed(session, sql, KEY_TYPES, wanted)}
-    return {key: Undone(events[key], [rows[each] for each in made[key] if each in rows]) for key in events}
+    return {key: Undone(targets[key], [rows[each] for each in made[key] if each in rows]) for key in targets}
+
+
+def _undone_by(event: EventRow) -> tuple[str, str, str] | None:
+    """The event that a reversal names; None where it cannot be read, which its own check finds."""
+    try:
+        facts = orjson.loads(event.facts)
+        return event.creator_id, facts.get("reported_by") or event.source, str(facts["event"])
+    except UNREADABLE:
+        return None
 
 
 def _seqs_of(event: EventRow, meter: str) -> list[int]:
@@ -278,7 +293,7 @@ def _take(audit: Audit, replay: Replay, row: EntryRow, events: Events, targets: 
     key = (row.creator_id, row.meter)
     try:
         event = events.get((row.creator_id, row.event_id))
-        replay.take(row, event, targets.get((*key, row.about)))
+        replay.take(row, event, targets.get((row.creator_id, row.event_id, row.meter)))
     except Wrong as wrong:
         raise Found(key, wrong.seq, wrong.what) from wrong
     except UNREADABLE as error:

@@ -218,14 +218,14 @@ def _past(
     if kind not in UNDOING:
         return ()
     resting = [each for each in memory.resting_on(seqs) if each.kind != "burst"]
-    return tuple(_unpaid(past) if _waits(memory, told) else past for past in _left(resting, day, schedule))
+    return tuple(_unpaid(past) if waits(memory, told) else past for past in _left(resting, day, schedule))
 
 
 def _left(entries: Iterable[Written], day: int, schedule: Schedule) -> tuple[Past, ...]:
     return tuple(entry.left(day, schedule) for entry in entries)
 
 
-def _waits(memory: Memory, told: Told) -> bool:
+def waits(memory: Memory, told: Told) -> bool:
     """An act of a busy day whose credit was taken back already: undoing it only keeps it from being paid."""
     spoken: Any = told.spoken
     return spoken.kind.name == "engagement" and memory.tallies.get(spoken.day, NO_TALLY).held

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ledger.contexts import waits
 from ledger.economy import PPM
 from ledger.kinds import charge, engagement, relationship
 from ledger.kinds.base import RELEASED, Allegation, Breach, Context, Outcome, Pitch, Tally
@@ -68,7 +69,7 @@ def _count(memory: Memory, item: Planned) -> None:
 def _undo(memory: Memory, told: Told, context: Context) -> None:
     items = [memory.written[past.seq] for past in context.past]
     for item in items:  # what never was is not held against anyone
-        memory.credits_total -= max(item.move.credits, 0)
+        memory.credits_total -= 0 if waits(memory, told) else max(item.move.credits, 0)
         memory.drains_total -= max(item.move.drains, 0)
         memory.breaches_total -= item.kind == "breach"
         memory.apologies_total -= item.kind == "apology"

@@ -678,7 +678,7 @@ def event_kind(session: Session, entry: EntryRow) -> str:
         ("pitch_held", ('"held":1500000', '"held":150000'), "something else to the book"),
         ("pitch_step", ('"h0"', '"h1"'), "must be about"),
         ("release", ('"day":', '"day":1'), "nothing of that day is waiting"),
-        ("reversal", ('"p1"', '"t1"'), "its event does not name"),
+        ("reversal", ('"p1"', '"t1"'), "comes to 1 entries, not 2"),
         ("engagement", ('"reply"', '"shout"'), "must be one of"),
     ],
 )

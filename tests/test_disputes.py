@@ -152,7 +152,7 @@ def test_upheld_undoes_what_is_left_once(counter: Counter) -> None:
 def test_an_event_is_undone_whole(counter: Counter) -> None:
     """Contesting the credit for disclosure undoes the pitch it belongs to as well."""
     resolve(counter, contest(counter, 3)[0], "upheld")
-    assert reversals_of(counter) == [2, 3]
+    assert reversals_of(counter) == [3, 2]
 
 
 def test_an_event_is_undone_in_both_its_books(counter: Counter) -> None:
@@ -200,11 +200,11 @@ def test_what_was_undone_meanwhile_is_not_undone_again(counter: Counter) -> None
     resolve(counter, pitch, "upheld")
     found, is_first = resolve(counter, credit, "upheld")
     assert (is_first, found.status) == (True, "upheld")
-    assert reversals_of(counter) == [2, 3]
+    assert reversals_of(counter) == [3, 2]
     breach, _ = contest(counter, 5)
     counter.one("reversal", ref="quicker", day=12, event="breach")
     assert resolve(counter, breach, "upheld")[0].status == "upheld"
-    assert reversals_of(counter) == [2, 3, 5]
+    assert reversals_of(counter) == [3, 2, 5]
     assert sound(counter)
 
 
@@ -277,7 +277,7 @@ def test_a_reversal_asked_for_twice_is_one(counter: Counter) -> None:
     """Days later the same reference gives the first answer; another event under it is refused."""
     first = reverse(counter)
     assert first.status == "posted"
-    assert reversals_of(counter) == [2, 3]
+    assert reversals_of(counter) == [3, 2]
     again = reverse(counter, day=25)
     assert (again.status, again.replayed, again.entries) == ("replayed", True, first.entries)
     assert reverse(counter, event="reply").code == "external_ref_reused"

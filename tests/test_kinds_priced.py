@@ -278,12 +278,12 @@ def test_clearing_gives_back_what_survives() -> None:
 
 
 def test_a_reversal_undoes_line_by_line() -> None:
-    """Each entry of the event is undone for what survives of it."""
+    """Each entry of the event is undone for what survives of it, the last one first."""
     past = (LOSS, Past(9, "apology", DAY, Move(trust("5"), mending_breach=trust("12"), credits=trust("20"))))
     told = moves("reversal", {"event": "e"}, context(past=past))
     assert told == [
-        Move(trust("50"), trust("10"), drains=-trust("60"), exact=True),
         Move(-trust("5"), 0, 0, -trust("12"), credits=-trust("20"), exact=True),
+        Move(trust("50"), trust("10"), drains=-trust("60"), exact=True),
     ]
 
 

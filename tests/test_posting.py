@@ -601,7 +601,7 @@ def test_a_reversal_undoes_what_survives(database: Database, seen: tuple[str, di
     assert (book.credits_total, book.drains_total) == (other.credits_total, other.drains_total)
     assert counter.rows("SELECT SUM(posts), SUM(sponsored), SUM(corrections) FROM tally")[0] == (0, 0, 0)
     about = [row[4] for row in counter.entries() if row[3] == "reversal"]
-    assert about == [row[2] for row in counter.entries() if row[5] == counter_event(counter, "x")]
+    assert about[::-1] == [row[2] for row in counter.entries() if row[5] == counter_event(counter, "x")]
 
 
 def counter_event(counter: Counter, ref: str) -> str:

@@ -33,15 +33,22 @@ def undo(past: tuple[Past, ...]) -> dict[str, int]:
 
 
 def price(facts: ReversalFacts, context: Context) -> list[Line]:
-    """One line for each entry of the event, and for each that rests on it."""
+    """One line for each entry of the event, and for each that rests on it, the last one first.
+
+    What an outcome gave back of what a pitch set aside, say, must be there again before the pitch is undone.
+    """
     if not context.past:
         raise AlreadyDone(f"the event {facts.event!r} is already reversed", pointer="/facts/event")
-    return [Line("reversal", undo((past,)), about=past.seq) for past in context.past]
+    return _lines(context)
 
 
 def price_beside(facts: ReversalFacts, context: Context, lines: list[Line]) -> list[Line]:
     """The same in the other book that the event touched."""
-    return [Line("reversal", undo((past,)), about=past.seq) for past in context.past]
+    return _lines(context)
+
+
+def _lines(context: Context) -> list[Line]:
+    return [Line("reversal", undo((past,)), about=past.seq) for past in reversed(context.past)]
 
 
 def amounts(factors: Factors, rates: Rates) -> Move:
