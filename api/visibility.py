@@ -62,6 +62,12 @@ def book(session: Reading, *, creator: str, meter: str | None, key: Key, stateme
     if meter is not None and meter not in meters:  # what else there may be does not leak
         what = "statement of the book" if statement else "book"
         raise NotFound(f"no {what} {meter}; this creator has {', '.join(meters)}")
-    if meter is None and len(meters) > 1:
+    return Book(shelf.creator_id, meter or _only(meters))
+
+
+def _only(meters: Sequence[str]) -> str:
+    """The one network's book that is meant where none is named. Raises InvalidRequest where there are more."""
+    meant = [meter for meter in meters if auth.network_of(meter)] or meters
+    if len(meant) > 1:
         raise InvalidRequest([("meter", f"is required: this creator has {', '.join(meters)}")])
-    return Book(shelf.creator_id, meter or meters[0])
+    return meant[0]

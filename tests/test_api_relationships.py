@@ -182,6 +182,12 @@ def test_what_is_between_two_is_not_public(
     assert rival.get("/v1/creators/youtube:grace/entries?meter=brand:nike").status_code == 403
 
 
+def test_a_network_is_meant_where_no_book_is_named(creator: Holder, known: str) -> None:
+    """Having met a brand changes nothing for who reads the statement or the history of the only network."""
+    for path in ("entries", "history"):
+        assert creator.get(f"/v1/creators/youtube:ada/{path}").json["meter"] == "network:youtube"
+
+
 def test_lists_are_each_ones_own(
     brand: Holder, rival: Holder, creator: Holder, partner: Holder, known: str, public_creator_id: str
 ) -> None:
