@@ -223,8 +223,18 @@ def _trusted(figures: Figures, policy: Policy) -> tuple[str, str]:
     reliable = percent(figures.reliability)
     return (
         f"The meter shows {points}, reliability is {reliable}, on {acts} recent acts of known people.",
-        f"It is kept by disclosing every pitch and keeping them under {share} of the posts.",
+        f"It is kept by disclosing every pitch and keeping them under {share} of the posts.{_lost(figures, policy)}",
     )
+
+
+def _lost(figures: Figures, policy: Policy) -> str:
+    """Where a label is lost that would not be won any more."""
+    if not _missing(figures, policy):
+        return ""
+    points = nearest(_mark("label.trusted_meter", policy, reached=True), MICROS)
+    reliable = percent(_mark("label.trusted_reliability", policy, reached=True))
+    acts = _mark("confidence.many", policy, reached=True)
+    return f" It is lost below a meter of {points}, reliability of {reliable} or {acts} recent acts of known people."
 
 
 def _missing(figures: Figures, policy: Policy) -> list[str]:

@@ -131,6 +131,9 @@ def test_marks_that_were_reached_are_lost_only_below_nine_tenths_of_them() -> No
     """Trust at a meter of 45 is kept, and not yet won; a first impression of nine acts likewise."""
     held: dict[str, Any] = {"standing": 250 * TRUST, "reliability": 720_000, "known": 45 * PPM}
     assert [called(was=was, **held).name for was in ("building", "trusted")] == ["building", "trusted"]
+    assert called(was="trusted", **held).way_out.endswith(
+        "It is lost below a meter of 45, reliability of 72 % or 45 recent acts of known people."
+    )
     assert called(was="trusted", **held | {"known": 45 * PPM - 1}).name == "building"
     assert called(was="trusted", **held | {"reliability": 719_999}).name == "building"
     assert called(was="trusted", **held | {"standing": 245 * TRUST}).name == "building"
