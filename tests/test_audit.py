@@ -51,6 +51,7 @@ GUARDED = ("entry", "event", "policy")
 REFRESHED = ("book", *(part.table.name for part in KEPT))
 BRAND = "brand:nike"
 FLAGS = {column.name for table in TABLES.values() for column in table.columns if isinstance(column.type, Boolean)}
+HOLDS = [f"0192f0c1-0000-7000-8000-00000000000{number}" for number in range(4)]
 PLACES = ("first", "middle", "last")
 
 
@@ -222,18 +223,18 @@ def with_a_brand(counter: Counter) -> None:
     counter.one("pitch", ref="np2", day=47, brand="nike", disclosure="vague")
     held = {"brand": "nike", "disclosure": "clear", "drain": 900_000, "held": 1_500_000, "share": "0.05"}
     held |= {"mending": "0.8", "expires_at_us": noon(60)}
-    for number in range(4):
-        ours(counter, "pitch_held", ref=f"h{number}", day=48, **held)
-    ours(counter, "pitch_declined", ref="h0:d", day=48, pitch="h0", brand="nike")
-    ours(counter, "pitch_accepted", ref="h1:a", day=49, pitch="h1", brand="nike")
+    for hold in HOLDS:
+        ours(counter, "pitch_held", ref=hold, day=48, **held)
+    ours(counter, "pitch_declined", ref="h0:d", day=48, pitch=HOLDS[0], brand="nike")
+    ours(counter, "pitch_accepted", ref="h1:a", day=49, pitch=HOLDS[1], brand="nike")
     terms = {"disclosure": "clear", "share": "0.05", "mending": "0.8", "credit": "0.15"}
-    ours(counter, "pitch_published", ref="h1:p", day=50, pitch="h1", brand="nike", **terms)
-    ours(counter, "pitch_withdrawn", ref="h2:w", day=51, pitch="h2", brand="nike")
+    ours(counter, "pitch_published", ref="h1:p", day=50, pitch=HOLDS[1], brand="nike", **terms)
+    ours(counter, "pitch_withdrawn", ref="h2:w", day=51, pitch=HOLDS[2], brand="nike")
     counter.one("outcome", ref="o2", day=55, pitch="np", positive=90, negative=10, acts=200, usual_acts=150)
     counter.one("outcome", ref="o3", day=56, pitch="np2", positive=10, negative=90)
     ours(counter, "outcome", ref="o4", day=58, pitch="h1:p", positive=30, negative=9)
     counter.one("reversal", ref="r8", day=59, event="np2", why="duplicate")
-    ours(counter, "pitch_expired", ref="h3:e", day=61, pitch="h3", brand="nike")
+    ours(counter, "pitch_expired", ref="h3:e", day=61, pitch=HOLDS[3], brand="nike")
     counter.one("undisclosed_pitch", ref="x3", day=62, brand="nike")
     counter.one("cleared", ref="c4", day=63, breach="x3")
     counter.one("breach", ref="n-b", day=63, severity=2, category="fraud", meter=BRAND)
@@ -676,7 +677,7 @@ def event_kind(session: Session, entry: EntryRow) -> str:
         ("answer", ('"denies"', '"explains"'), "its factor stance"),
         ("dismissal", ('"l0"', '"l1"'), "must be about"),
         ("pitch_held", ('"held":1500000', '"held":150000'), "something else to the book"),
-        ("pitch_step", ('"h0"', '"h1"'), "must be about"),
+        ("pitch_step", (f'"{HOLDS[0]}"', f'"{HOLDS[1]}"'), "must be about"),
         ("release", ('"day":', '"day":1'), "nothing of that day is waiting"),
         ("reversal", ('"p1"', '"t1"'), "comes to 1 entries, not 2"),
         ("engagement", ('"reply"', '"shout"'), "must be one of"),

@@ -1,22 +1,28 @@
 """Flows of several events: brands let in, pitches from hold to outcome, allegations to their end, busy days."""
 
+from random import Random
+from shutil import copyfile
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger import audit, books, db, economy, events, posting
+from ledger import audit, books, db, economy, events, posting, tables
 from ledger.books import OpenBook
 from ledger.db import Database
 from ledger.economy import State
 from ledger.events import NewEvent, Receipt
 from ledger.keeping import KEPT
 from ledger.kinds import KINDS
+from ledger.kinds.facts import fields_of
 from tests.desk import DAY, METER, PEPPER, Counter, noon, tell, trust
 
 NIKE = "brand:nike"
 TABLES = ("book", "entry", "event", *(part.table.name for part in KEPT))
+UNBALANCED = "fresh + bedrock + mending_pitch + mending_breach + world <> 0"
+P, Q, R, S = (f"0192f0c1-0000-7000-8000-00000000000{n}" for n in range(4))
 FEW = 60  # micro-trust: what truncations on the way may leave
 TERMS: dict[str, Any] = {"brand": "nike", "disclosure": "clear", "share": "0.05", "mending": "0.8"}
 
@@ -140,7 +146,7 @@ PITCHES: dict[str, tuple[list[str], int, list[str | None]]] = {
 }
 
 
-def facts_of(kind: str, pitch: str = "p") -> dict[str, Any]:
+def facts_of(kind: str, pitch: str = P) -> dict[str, Any]:
     """The facts of a step of a pitch."""
     facts: dict[str, Any] = {"pitch": pitch, "brand": "nike"}
     return facts | TERMS | {"credit": "0.15"} if kind == "pitch_published" else facts
@@ -156,7 +162,7 @@ def test_every_step_of_a_pitch(database: Database, state: str) -> None:
         for kind, ref in LET_IN:
             post(counter, kind, ref, 0, creator=creator)
         post(counter, "engagement", "e", 1, creator=creator, act="reply", engager="fan")
-        post(counter, "pitch_held", "p", 2, creator=creator, **HOLD)
+        post(counter, "pitch_held", P, 2, creator=creator, **HOLD)
         for number, kind in enumerate(so_far):
             post(counter, kind, f"p:{number}", 3, creator=creator, **facts_of(kind))
         assert refused(counter, told(step, "step", day, creator=creator, **facts_of(step)), day) == code, step
@@ -169,11 +175,11 @@ def test_a_hold_reserves_until_it_ends(database: Database) -> None:
     for kind, ref in LET_IN:
         post(counter, kind, ref, 0)
     post(counter, "engagement", "e", 1, act="reply", engager="fan")
-    post(counter, "pitch_held", "p", 2, **HOLD)
-    assert refused(counter, told("pitch_held", "q", 2, **HOLD), 2) == "exceeds_available"
+    post(counter, "pitch_held", P, 2, **HOLD)
+    assert refused(counter, told("pitch_held", Q, 2, **HOLD), 2) == "exceeds_available"
     post(counter, "pitch_withdrawn", "p:w", 3, **facts_of("pitch_withdrawn"))
-    post(counter, "pitch_held", "r", 3, **HOLD)
-    post(counter, "pitch_held", "s", 20, **(HOLD | {"expires_at_us": noon(30)}))  # r ran out, swept or not
+    post(counter, "pitch_held", R, 3, **HOLD)
+    post(counter, "pitch_held", S, 20, **(HOLD | {"expires_at_us": noon(30)}))  # r ran out, swept or not
     verified(counter)
 
 
@@ -183,8 +189,8 @@ def test_a_step_is_of_the_brand_that_was_authorised(database: Database) -> None:
     for kind, ref in LET_IN:
         post(counter, kind, ref, 0)
     post(counter, "engagement", "e", 1, act="reply", engager="fan")
-    post(counter, "pitch_held", "p", 2, **HOLD)
-    wrong = told("pitch_accepted", "p:a", 3, pitch="p", brand="puma")
+    post(counter, "pitch_held", P, 2, **HOLD)
+    wrong = told("pitch_accepted", "p:a", 3, pitch=P, brand="puma")
     assert refused(counter, wrong, 3) == "wrong_reference"
 
 
@@ -332,12 +338,12 @@ def test_an_exchange_undone_does_not_make_an_acquaintance(database: Database) ->
     verified(counter)
 
 
-@pytest.mark.parametrize("ref", ["i", "i:a", "p", "p:a"])
+@pytest.mark.parametrize("ref", ["i", "i:a", P, "p:a"])
 def test_steps_are_not_undone_in_the_middle(database: Database, ref: str) -> None:
     """An introduction, a hold and an acceptance are followed by the next step, never reversed."""
     counter = Counter(database)
     with_brand(counter)
-    post(counter, "pitch_held", "p", 3, **HOLD)
+    post(counter, "pitch_held", P, 3, **HOLD)
     post(counter, "pitch_accepted", "p:a", 3, **facts_of("pitch_accepted"))
     meter = NIKE if ref.startswith("i") else METER
     event = told("reversal", "r", 4, event=ref, reported_by=events.OWN, meter=meter)
@@ -397,7 +403,9 @@ def test_strangers_earn_within_their_bound_in_any_thirty_days(sqlite_url: str, d
         who: dict[str, Any] = {"creator": f"youtube:{name}", "act": "reply"}
         acts = [told("engagement", f"{number}-{n}", day - late, engager=f"s{number}{n}", **who) for n in range(3)]
         counter.post(*acts, now_us=noon(day))
-    earned = dict(counter.rows("SELECT day, unknown FROM tally WHERE creator_id = ?", counter.ids["u1"]))
+    earned: dict[int, int] = dict(
+        counter.rows("SELECT day, unknown FROM tally WHERE creator_id = ?", counter.ids["u1"])
+    )
     most = max(sum(earned.get(day + n, 0) for n in range(30)) for day in earned)
     highest = max(0, *(row[0] for row in counter.rows("SELECT opening FROM book")), trust("1"))
     assert most <= trust("0.2") + highest // 10
@@ -407,8 +415,112 @@ def test_strangers_earn_within_their_bound_in_any_thirty_days(sqlite_url: str, d
 
 def attest(database: Database) -> None:
     """Somebody is vouched for on youtube, so that those whom nobody knows are unknown."""
-    figure, standing = (audit.tables.METADATA.tables[name] for name in ("figure", "standing"))
+    figure, standing = (tables.METADATA.tables[name] for name in ("figure", "standing"))
     values = {"name": "standing:youtube", "network": "youtube", "engager": events.seal(PEPPER, "known")}
     for table in (figure, standing):
         row = tuple(values.get(c.name, "" if c.type.python_type is str else 1) for c in table.columns)
         database.write(lambda session, table=table, row=row: db.upsert(session, table, [row]))  # type: ignore[misc]
+
+
+# Batches that speak of what they hold
+
+
+def without_ids(counter: Counter) -> dict[str, list[str]]:
+    """All rows of all tables, without what is drawn at random or follows from it."""
+    drawn = {"creator_id", "event_id", "event_hash", "hash", "prev_hash", "salt", "head", "version"}
+    found = {}
+    for name in TABLES:
+        names = ", ".join(c.name for c in tables.METADATA.tables[name].columns if c.name not in drawn)
+        found[name] = sorted(map(repr, counter.rows(f"SELECT {names} FROM {name}")))
+    return found
+
+
+def alike(urls: tuple[str, str], calls: list[tuple[int, list[NewEvent]]]) -> None:
+    """Each call's events in one batch, and one by one in order of time, leave the same in every table; both verify."""
+    together, apart = (Counter(Database(url)) for url in urls)
+    for day, batch in calls:
+        receipts = together.post(*batch, now_us=noon(day))
+        for event, receipt in sorted(zip(batch, receipts, strict=True), key=lambda pair: pair[0].occurred_at_us):
+            (alone,) = apart.post(event, now_us=noon(day))
+            assert (alone.status, alone.code, alone.entries) == (receipt.status, receipt.code, receipt.entries)
+    assert without_ids(together) == without_ids(apart)
+    for counter in (together, apart):
+        verified(counter)
+        assert counter.rows(f"SELECT seq FROM entry WHERE {UNBALANCED} OR mending_pitch_after < 0") == []
+        counter.database.dispose()
+
+
+def two(folder: Any, template: Any) -> tuple[str, str]:
+    """Two empty databases."""
+    made = [copyfile(template, folder / f"{uuid4()}.sqlite3") for _ in range(2)]
+    return f"sqlite:///{made[0]}", f"sqlite:///{made[1]}"
+
+
+def test_a_batch_may_undo_what_it_tells_of(tmp_path: Any, sqlite_template: Any) -> None:
+    """A pitch, its outcome and its reversal, a brand and its exchange: in one call as in many, in both books."""
+    sale = told("pitch", "p", 10, brand="nike", disclosure="clear")
+    story = [
+        told("introduction", "i", 2),
+        told("introduction_accepted", "i:a", 2),
+        told("exchange", "x", 3),
+        told("engagement", "e", 3, act="reply", engager="fan"),
+        sale,
+        told("outcome", "o", 18, pitch="p", positive=9, negative=0),
+        told("reversal", "r", 19, event="p"),
+        told("undisclosed_pitch", "h", 19, brand="nike"),
+        told("cleared", "c", 20, breach="h"),
+        told("pitch_held", Q, 20, **(HOLD | {"expires_at_us": noon(90)})),
+        told("pitch_accepted", "q:a", 20, **facts_of("pitch_accepted", Q)),
+        told("pitch_published", "q:p", 20, **facts_of("pitch_published", Q)),
+        told("reversal", "q:r", 20, event="q:p", reported_by=events.OWN),
+        told("allegation", "a", 20, severity=2),
+        told("answer", "o2", 20, **SAID["owning"]),
+        told("apology", "s", 20, **SAID["apology"]),
+        told("reception", "s:r", 20, apology="s", positive=9, negative=0),
+    ]
+    alike(two(tmp_path, sqlite_template), [(20, story)])
+
+
+def test_a_pitch_before_its_brand_is_a_strangers(tmp_path: Any, sqlite_template: Any) -> None:
+    """In one call with an introduction that came later, a pitch touches no book of the brand's."""
+    pitch = told("pitch", "p", 1, brand="nike", disclosure="clear")
+    alike(two(tmp_path, sqlite_template), [(3, [told("introduction", "i", 2), pitch])])
+
+
+def test_nobody_is_introduced_to_a_creator_who_is_not_there(database: Database) -> None:
+    """No book is opened for an unknown creator."""
+    counter = Counter(database)
+    stranger = told("introduction", "i", 0, creator="0192f0c1-0000-7000-8000-00000000dead", brand="nike")
+    assert refused(counter, stranger, 0) == NOBODY
+
+
+def some(rng: Random, number: int, day: int) -> NewEvent:
+    """Some event on a day, about one of the few that may have been before it."""
+    refs = [f"r{each}" for each in range(max(0, number - 12), number)] or ["none"]
+    kind = rng.choice([name for name in KINDS if name != "policy_marker"] + ["engagement", "pitch", "reversal"] * 5)
+    facts: dict[str, Any] = dict(KINDS[kind].example)
+    if kind == "engagement":
+        facts = {"act": "reply", "engager": f"fan {rng.randint(0, 30)}"}
+    if field := KINDS[kind].refers_to:
+        facts |= {field: rng.choice(refs), "reported_by": rng.choice(["acme", events.OWN])}
+        known = fields_of(KINDS[kind].facts)
+        facts = {name: value for name, value in facts.items() if name in known}
+    if kind == "pitch_held":
+        facts |= {"held": rng.choice([0, trust("3")]), "drain": trust("1"), "expires_at_us": noon(day + 3)}
+    if kind == "release":
+        facts = {"day": DAY + day - 2}
+    late = 0 if KINDS[kind].internal else rng.choice([0, 0, 3])
+    return told(kind, f"r{number}", day - late, **facts)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_whatever_comes_together_or_apart(tmp_path: Any, sqlite_template: Any, seed: int) -> None:
+    """Any sequence of all kinds, in batches or one by one, ends alike and is found sound."""
+    rng, day, number = Random(seed), 0, 0
+    calls = [(0, [told(kind, ref, 0)]) for kind, ref in LET_IN]
+    for _ in range(8):
+        day, size = day + rng.choice([0, 1, 2, 8, 20]), rng.randint(1, 6)
+        calls.append((day, [some(rng, number + each, day) for each in range(size)]))
+        number += size
+    alike(two(tmp_path, sqlite_template), calls)
