@@ -51,7 +51,7 @@ class QuoteOut(ma.Schema):
         **fields.told("whether the brand's relationship was established"), attribute="quote.terms.established"
     )
     drain = fields.Trust(**fields.told("what publishing takes, at most what there is"), attribute="quote.terms.drain")
-    held = fields.Trust(**fields.told("what a hold reserves: p90"), attribute="quote.terms.held")
+    held = fields.Trust(**fields.told("what a hold reserves: p90, at least the drain"), attribute="quote.terms.held")
     share = fields.Trust(**fields.told("the share of standing behind it"), attribute="quote.terms.share")
     mending = fields.Trust(**fields.told("the part of the drain that returns"), attribute="quote.terms.mending")
     credit = fields.Trust(**fields.told("what is given back for disclosing it"), attribute="quote.terms.credit")

@@ -31,9 +31,9 @@ _NEWEST_SQL = (
 class Terms:
     """What a quote promises. Amounts in micro-trust; `fit`, `share`, `mending` and the ratios in ppm.
 
-    `drain` is the formula's, `held` what a hold reserves (p90 of the drain), `share` the part of standing that the
-    pitch takes before its least, `mending` the part of the drain that returns, `credit` what is given back for
-    disclosing it. `p10`, `p50` and `p90` are drains at the ratios `low`, `mid` and `high` of outcome to formula.
+    `drain` is the formula's, `held` what a hold reserves (p90 of the drain, and no less than the drain), `share` the
+    part of standing that the pitch takes before its least, `mending` the part of the drain that returns, `credit` what
+    is given back for disclosing it. `p10`, `p50` and `p90` are drains at the ratios `low`, `mid` and `high` of outcome to formula.
     """
 
     brand: str
@@ -88,7 +88,7 @@ def terms_of(proposal: Proposal, told: Estimate) -> Terms:
         established=proposal.established,
         policy_version=told.policy_version,
         drain=told.drain,
-        held=told.p90.drain,
+        held=max(told.drain, told.p90.drain),
         share=told.share,
         mending=min(PPM, told.factors["mending"]),
         credit=told.credit,
