@@ -33,7 +33,8 @@ class Terms:
 
     `drain` is the formula's, `held` what a hold reserves (p90 of the drain, and no less than the drain), `share` the
     part of standing that the pitch takes before its least, `mending` the part of the drain that returns, `credit` what
-    is given back for disclosing it. `p10`, `p50` and `p90` are drains at the ratios `low`, `mid` and `high` of outcome to formula.
+    is given back for disclosing it. `p10`, `p50` and `p90` are drains at the ratios `low`, `mid` and `high` of outcome
+    to formula.
     """
 
     brand: str
