@@ -38,17 +38,8 @@ def context_of(
     """
     if told.kind.name == "engagement":
         return _of_engagement(memory, told, state, policy, opening)
-    now = memory.relationship or relationship
-    context = Context(
-        state,
-        policy,
-        state.day,
-        told.late_days,
-        followers=told.followers,
-        at_us=told.at_us,
-        relationship=now,
-        label=memory.label,
-    )
+    context = Context(state, policy, state.day, told.late_days, followers=told.followers, at_us=told.at_us)
+    context = context._replace(relationship=memory.relationship or relationship, label=memory.label)
     kind = told.kind
     if not own:
         return _beside(memory, told, context, schedule)

@@ -131,14 +131,11 @@ def new_event(
         meter = f"network:{ref.network}"
     if not isinstance(meter, str) or not METER.fullmatch(meter):
         errors.append(("/meter", METER_FORM))
-    try:
-        external_ref = REFERENCE.read(external_ref)
-    except ValueError as reason:
-        errors.append(("/external_ref", str(reason)))
+    external_ref = _read_reference(external_ref, errors)
     if occurred_at_us < EARLIEST_US:
         errors.append(("/occurred_at", "must not be before the year 2000"))
-    known_kind: Kind | None = None
     told: Any = None
+    known_kind: Kind | None = None
     try:
         known_kind = kinds.named(kind, internal=source == OWN)
         if isinstance(meter, str) and meter.partition(":")[0] not in known_kind.meters:
@@ -149,6 +146,14 @@ def new_event(
     if errors or known_kind is None:
         raise InvalidEvent(errors)
     return _checked(ref, str(meter), source, str(external_ref), known_kind, told, occurred_at_us)
+
+
+def _read_reference(value: object, errors: list[tuple[str, str]]) -> object:
+    try:
+        return REFERENCE.read(value)
+    except ValueError as reason:
+        errors.append(("/external_ref", str(reason)))
+        return value
 
 
 def _checked(

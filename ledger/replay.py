@@ -327,9 +327,8 @@ class Replay:
         if kind.name == "engagement":
             standing = stated["standing"]
             low = standing - policy["engagement.standing_floor"] if standing < PPM else None
-            return told._replace(
-                engager_standing=low, forgotten=stated["repeat"] == PPM, mutual=stated["reciprocity"] < PPM
-            )
+            told = told._replace(engager_standing=low, forgotten=stated["repeat"] == PPM)
+            return told._replace(mutual=stated["reciprocity"] < PPM)
         if row.kind == "reversal":
             return told._replace(spoken=self._spoken_of(told, target))
         ref = told.refers_to
@@ -386,9 +385,8 @@ class Replay:
         if target is None or ref != told.refers_to:
             raise UnknownReference("it reverses an entry that its event does not name")
         entries = [books.written_of(entry, self.schedule) for entry in target.entries if entry[2] <= self.seq]
-        for entry in entries:
-            if entry.seq not in self.memory.written:
-                self.memory.note(entry)
+        for entry in (each for each in entries if each.seq not in self.memory.written):
+            self.memory.note(entry)
         day = min(target.event.occurred_at_us // DAY_US, *(entry.day for entry in entries))
         made = [entry for entry in orjson.loads(target.event.outcome)["entries"] if entry[0] == self.meter]
         amount = sum(entry[3] for entry in made)
