@@ -1,19 +1,31 @@
-"""Claims on scheduled work whose effect lies outside a transaction: a file written, a finding made.
+"""Claims on scheduled work, so that any number of schedulers do each piece of it once.
 
-Work that changes the books claims its chunk in the transaction of its effect (see settlement). A report
-cannot: one scheduler leases the slot, does the work, and marks it done. The lease of a killed one runs out.
+Work on the books claims its chunk of them in the transaction of its effect: a killed one is resumed where it stopped.
+Work whose effect lies outside a transaction (a file written, a finding made) cannot: one scheduler leases the slot,
+does the work, and marks it done. The lease of a killed one runs out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
 
 from ledger import db
-from ledger.db import Reading
+from ledger.db import Reading, Row
 
+FIRST = ("00000000-0000-0000-0000-000000000000", "")
 LEASE_US = 55 * 60 * 1_000_000  # so that the next hour's attempt finds it run out
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one chunk of books came to: the lines written, whether it was the last, whether another had it."""
+
+    written: int
+    done: bool
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,58 @@ class Run:
     outcome: str
     rows: int
     ran_at_us: int
+
+
+# Chunks of books
+
+
+def each_chunk(work: Callable[[], Chunk], *, progress: Callable[[int], None] | None = None) -> int:
+    """Do chunk after chunk, each its own transaction, through the last. Returns the lines written."""
+    written, done = 0, False
+    while not done:
+        chunk = work()
+        written, done = written + chunk.written, chunk.done
+        if progress:
+            progress(chunk.written)
+    return written
+
+
+def next_chunk(
+    session: Session,
+    *,
+    job: str,
+    slot: str,
+    now_us: int,
+    limit: int,
+    find: Callable[[tuple[str, str]], Sequence[Row]],
+    write: Callable[[Sequence[Row]], int],
+) -> Chunk:
+    """Claim the next books of a slot, and write what is due of them in the transaction of the claim.
+
+    `find` gives at most `limit` rows after a (creator, meter) in that order, opening with these two; `write` returns
+    how many lines it wrote of them.
+    """
+    last = db.fetch(
+        session,
+        "SELECT chunk, cursor, done FROM job_run WHERE job = ? AND slot = ? ORDER BY chunk DESC LIMIT 1",
+        (job, slot),
+    )
+    number, cursor, done = last[0] if last else (0, "", False)
+    if done:
+        return Chunk(0, done=True)
+    creator_id, _, meter = cursor.partition(" ")
+    rows = find((creator_id, meter) if cursor else FIRST)
+    reached, finished = (f"{rows[-1][0]} {rows[-1][1]}" if rows else cursor), len(rows) < limit
+    claimed = db.execute(
+        session,
+        "INSERT INTO job_run (job, slot, chunk, cursor, done, rows, ran_at_us) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (job, slot, number + 1, reached, finished, len(rows), now_us),
+    )
+    return Chunk(write(rows), done=finished) if claimed else Chunk(0, done=False, lost=True)
+
+
+# Leases
 
 
 def take(session: Session, *, job: str, slot: str, now_us: int, lasts_us: int = LEASE_US) -> Lease | None:

@@ -9,10 +9,11 @@ book once, and a killed one is resumed where it stopped.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 
-from ledger import db, economy, events, labels, outlook, posting, settlement
+from ledger import claims, db, economy, events, labels, outlook, posting, settlement
 from ledger.books import BookKey
+from ledger.claims import Chunk
 from ledger.db import Database, Row, Session
 from ledger.economy import DAY_US, State
 from ledger.events import NewEvent
@@ -21,7 +22,6 @@ from ledger.policy import Schedule
 
 JOB = "label"
 CHUNK = 500
-FIRST = ("00000000-0000-0000-0000-000000000000", "")
 _STATE = (
     "b.fresh, b.bedrock, b.mending_pitch, b.mending_breach, b.credits, b.drains, b.known, b.pitches, b.settled_through"
 )
@@ -30,15 +30,6 @@ _SQL = (
     " WHERE (b.creator_id, b.meter) > (?, ?) AND b.live AND substr(b.meter, 1, 8) = 'network:'"
     " ORDER BY b.creator_id, b.meter LIMIT ?"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """What one chunk did: how many labels it changed, whether it was the last, whether another had it."""
-
-    changed: int
-    done: bool
-    lost: bool = False
 
 
 def relabel(
@@ -51,44 +42,31 @@ def relabel(
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Write down every label that is another than last time, for a day's slot. Returns how many there were."""
-    changed, done = 0, False
-    while not done:
-        chunk = database.write(
-            lambda session: relabel_next(session, day=day, clock=clock, schedule=schedule, limit=limit)
-        )
-        changed, done = changed + chunk.changed, chunk.done
-        if progress:
-            progress(chunk.changed)
-    return changed
+    work = partial(relabel_next, day=day, clock=clock, schedule=schedule, limit=limit)
+    return claims.each_chunk(partial(database.write, work), progress=progress)
 
 
 def relabel_next(
     session: Session, *, day: int, clock: Callable[[], int], schedule: Schedule, limit: int = CHUNK
 ) -> Chunk:
     """Claim and label the next chunk of a day's slot."""
-    slot, now_us = settlement.slot_of(day), clock()
-    last = db.fetch(
-        session,
-        "SELECT chunk, cursor, done FROM job_run WHERE job = ? AND slot = ? ORDER BY chunk DESC LIMIT 1",
-        (JOB, slot),
-    )
-    number, cursor, done = last[0] if last else (0, "", False)
-    if done:
-        return Chunk(0, done=True)
-    rows = _rows(session, after=_key(cursor), today=now_us // DAY_US, limit=limit)
-    reached, finished = (f"{rows[-1][0]} {rows[-1][1]}" if rows else cursor), len(rows) < limit
-    claimed = db.execute(
-        session,
-        "INSERT INTO job_run (job, slot, chunk, cursor, done, rows, ran_at_us) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        (JOB, slot, number + 1, reached, finished, len(rows), now_us),
-    )
-    if not claimed:
-        return Chunk(0, done=False, lost=True)
+    now_us = clock()
     today = now_us // DAY_US
-    told = [_changed(row, today) for row in rows if due(row, today=today, schedule=schedule) != row[14]]
-    receipts = posting.post(session, events=told, clock=clock, schedule=schedule) if told else []
-    return Chunk(sum(receipt.status == "posted" for receipt in receipts), done=finished)
+
+    def write(rows: Sequence[Row]) -> int:
+        told = [_changed(row, today) for row in rows if due(row, today=today, schedule=schedule) != row[14]]
+        receipts = posting.post(session, events=told, clock=clock, schedule=schedule) if told else []
+        return sum(receipt.status == "posted" for receipt in receipts)
+
+    return claims.next_chunk(
+        session,
+        job=JOB,
+        slot=settlement.slot_of(day),
+        now_us=now_us,
+        limit=limit,
+        find=lambda after: _rows(session, after=after, today=today, limit=limit),
+        write=write,
+    )
 
 
 def due(row: Row, *, today: int, schedule: Schedule) -> str:
@@ -116,11 +94,6 @@ def _rows(session: Session, *, after: BookKey, today: int, limit: int) -> Sequen
     since = str(today - outlook.LABEL_DAYS)
     sql = outlook.for_engine(_SQL, is_sqlite=db.is_sqlite(session)).replace("{since}", since)
     return db.fetch(session, sql, (*after, limit))
-
-
-def _key(cursor: str) -> BookKey:
-    creator_id, _, meter = cursor.partition(" ")
-    return (creator_id, meter) if cursor else FIRST
 
 
 def _changed(row: Row, today: int) -> NewEvent:

@@ -10,16 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ledger import db, events, posting
+from ledger import claims, db, events, posting
 from ledger.books import BookKey
-from ledger.db import Database, Reading, Session
+from ledger.claims import Chunk
+from ledger.db import Database, Reading, Row, Session
 from ledger.events import NewEvent
 from ledger.policy import Schedule
 
 JOB = "mark"
 CHUNK = 500
-FIRST = ("00000000-0000-0000-0000-000000000000", "")
 KIND = "policy_marker"
+_DUE_SQL = (
+    "SELECT b.creator_id, b.meter FROM book b WHERE (b.creator_id, b.meter) > (?, ?) AND b.live"
+    " ORDER BY b.creator_id, b.meter LIMIT ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +33,6 @@ class Announced:
     version: str
     effective_day: int
     announced_at_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """What one chunk did: how many books it marked, whether it was the last, whether another had it."""
-
-    marked: int
-    done: bool
-    lost: bool = False
 
 
 def live_books(session: Reading) -> tuple[int, int]:
@@ -64,12 +59,8 @@ def mark(
     """Mark every live book for each policy that was announced, chunk by chunk. Returns the lines written."""
     marked = 0
     for announced in database.read(unmarked):
-        done = False
-        while not done:
-            chunk = database.write(partial(mark_next, announced=announced, clock=clock, schedule=schedule, limit=limit))
-            marked, done = marked + chunk.marked, chunk.done
-            if progress:
-                progress(chunk.marked)
+        work = partial(mark_next, announced=announced, clock=clock, schedule=schedule, limit=limit)
+        marked += claims.each_chunk(partial(database.write, work), progress=progress)
     return marked
 
 
@@ -77,42 +68,21 @@ def mark_next(
     session: Session, *, announced: Announced, clock: Callable[[], int], schedule: Schedule, limit: int = CHUNK
 ) -> Chunk:
     """Claim and mark the next chunk of books for a policy."""
-    slot = announced.version
-    last = db.fetch(
+
+    def write(due: Sequence[Row]) -> int:
+        told = [_marker(announced, (str(creator_id), meter)) for creator_id, meter in due]
+        receipts = posting.post(session, events=told, clock=clock, schedule=schedule) if told else []
+        return sum(receipt.status == "posted" for receipt in receipts)
+
+    return claims.next_chunk(
         session,
-        "SELECT chunk, cursor, done FROM job_run WHERE job = ? AND slot = ? ORDER BY chunk DESC LIMIT 1",
-        (JOB, slot),
+        job=JOB,
+        slot=announced.version,
+        now_us=clock(),
+        limit=limit,
+        find=lambda after: db.fetch(session, _DUE_SQL, (*after, limit)),
+        write=write,
     )
-    number, cursor, done = last[0] if last else (0, "", False)
-    if done:
-        return Chunk(0, done=True)
-    due = _due(session, after=_key(cursor), limit=limit)
-    reached = " ".join(due[-1]) if due else cursor
-    finished = len(due) < limit
-    claimed = db.execute(
-        session,
-        "INSERT INTO job_run (job, slot, chunk, cursor, done, rows, ran_at_us) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        (JOB, slot, number + 1, reached, finished, len(due), clock()),
-    )
-    if not claimed:
-        return Chunk(0, done=False, lost=True)
-    told = [_marker(announced, key) for key in due]
-    receipts = posting.post(session, events=told, clock=clock, schedule=schedule) if told else []
-    return Chunk(sum(receipt.status == "posted" for receipt in receipts), done=finished)
-
-
-def _key(cursor: str) -> BookKey:
-    creator_id, _, meter = cursor.partition(" ")
-    return (creator_id, meter) if cursor else FIRST
-
-
-def _due(session: Session, *, after: BookKey, limit: int) -> Sequence[BookKey]:
-    sql = (
-        "SELECT b.creator_id, b.meter FROM book b WHERE (b.creator_id, b.meter) > (?, ?) AND b.live"
-        " ORDER BY b.creator_id, b.meter LIMIT ?"
-    )
-    return [(str(creator_id), meter) for creator_id, meter in db.fetch(session, sql, (*after, limit))]
 
 
 def _marker(announced: Announced, key: BookKey) -> NewEvent:

@@ -8,13 +8,13 @@ number of schedulers settle each book and day once, and a killed one is resumed 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, timedelta
 
-from ledger import db, economy
+from ledger import claims, db, economy
 from ledger.books import BOOK, BOOK_COLUMNS, ENTRY, BookKey, settlement_row
+from ledger.claims import Chunk
 from ledger.db import Database, Row, Session
 from ledger.economy import DAY_US, State
 from ledger.policy import Schedule
@@ -22,16 +22,6 @@ from ledger.policy import Schedule
 JOB = "settle"
 CHUNK = 2_000
 EPOCH = date(1970, 1, 1)
-FIRST = ("00000000-0000-0000-0000-000000000000", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """What one chunk did: how many books it settled, whether it was the last, whether another had it."""
-
-    settled: int
-    done: bool
-    lost: bool = False
 
 
 def settle(
@@ -49,19 +39,16 @@ def settle(
     """
     if through_day > clock() // DAY_US:
         raise ValueError(f"{slot_of(through_day)} has not begun: nothing can be settled through it")
-    settled = 0
-    while True:
+
+    def chunk() -> Chunk:
         with _uncollected():
-            chunk = database.write(
+            return database.write(
                 lambda session: settle_next(
                     session, through_day=through_day, now_us=clock(), schedule=schedule, limit=limit
                 )
             )
-        settled += chunk.settled
-        if progress:
-            progress(chunk.settled)
-        if chunk.done:
-            return settled
+
+    return claims.each_chunk(chunk, progress=progress)
 
 
 def slot_of(day: int) -> str:
@@ -71,34 +58,16 @@ def slot_of(day: int) -> str:
 
 def settle_next(session: Session, *, through_day: int, now_us: int, schedule: Schedule, limit: int = CHUNK) -> Chunk:
     """Claim and settle the next chunk of a day's slot."""
-    slot = slot_of(through_day)
-    last = db.fetch(
-        session,
-        "SELECT chunk, cursor, done FROM job_run WHERE job = ? AND slot = ? ORDER BY chunk DESC LIMIT 1",
-        (JOB, slot),
-    )
-    number, cursor, done = last[0] if last else (0, "", False)
-    if done:
-        return Chunk(0, done=True)
-    after = _key(cursor) if cursor else FIRST
     every = schedule.at(through_day)["settlement.every_days"]
-    due = _due(session, after=after, settled_by=through_day - every, limit=limit)
-    finished = len(due) < limit
-    reached = f"{due[-1][0]} {due[-1][1]}" if due else cursor
-    claimed = db.execute(
+    return claims.next_chunk(
         session,
-        "INSERT INTO job_run (job, slot, chunk, cursor, done, rows, ran_at_us) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        (JOB, slot, number + 1, reached, finished, len(due), now_us),
+        job=JOB,
+        slot=slot_of(through_day),
+        now_us=now_us,
+        limit=limit,
+        find=lambda after: _due(session, after=after, settled_by=through_day - every, limit=limit),
+        write=lambda due: _post(session, due, through_day=through_day, now_us=now_us, schedule=schedule),
     )
-    if not claimed:
-        return Chunk(0, done=False, lost=True)
-    return Chunk(_post(session, due, through_day=through_day, now_us=now_us, schedule=schedule), done=finished)
-
-
-def _key(cursor: str) -> BookKey:
-    creator_id, _, meter = cursor.partition(" ")
-    return creator_id, meter
 
 
 def _due(session: Session, *, after: BookKey, settled_by: int, limit: int) -> list[Row]:
@@ -110,7 +79,7 @@ def _due(session: Session, *, after: BookKey, settled_by: int, limit: int) -> li
     )
 
 
-def _post(session: Session, due: list[Row], *, through_day: int, now_us: int, schedule: Schedule) -> int:
+def _post(session: Session, due: Sequence[Row], *, through_day: int, now_us: int, schedule: Schedule) -> int:
     """Write the settled books unless they moved on since they were read: then a posting has settled them."""
     settled = {}
     for row in due:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import chain, economy, settlement
+from ledger.claims import Chunk
 from ledger.db import Database, Session
 from ledger.economy import DAY_US, State
 from ledger.policy import Schedule
-from ledger.settlement import Chunk
 from tests.desk import DAY, FOUNDING, METER, RULES, Counter, noon, tell, trust, variant
 
 NAMES = [f"u{number}" for number in range(7)]
