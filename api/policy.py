@@ -69,7 +69,7 @@ def get_policies() -> Response:
     return conditional.answer({"in_force": in_force, "announced": announced})
 
 
-@blp.get("/v1/policy/<version>")
+@blp.get("/v1/policy/<string(length=16):version>")
 @auth.requires("policy:read")
 @documented(PolicyOut())
 def get_policy(version: str) -> Response:

@@ -70,7 +70,7 @@ def price_beside(facts: OutcomeFacts, context: Context, lines: list[Line]) -> li
     """The brand's own meter is corrected alike, and gains rapport where it went well."""
     found = lines[0].factors["ratio"]
     told = [_correction(found, context)] if context.past else []
-    if found <= PPM:
+    if found <= PPM and facts.positive + facts.negative:  # of what nobody reacted to, nothing is known
         gained = relationship.rapport("relationship.went_well", PPM, context)
         told.append(replace(gained, linked=bool(told)))  # undone with the pitch that earned it
     return told or [_correction(found, context)]
