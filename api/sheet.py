@@ -9,8 +9,9 @@ from itertools import groupby
 
 from api.notation import EPOCH_DAY
 from ledger import labels
+from ledger.days import MONTHS
 from ledger.economy import DAY_US, MICROS
-from ledger.labels import MONTHS, nearest
+from ledger.labels import nearest
 from ledger.statements import SETTLEMENT, StatementLine
 
 ROUTINE = ("engagement", "post", SETTLEMENT)

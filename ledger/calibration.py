@@ -13,12 +13,12 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
+from ledger.days import EPOCH
 from ledger.economy import PPM
 from ledger.policy import Policy
 from ledger.scatter import COHORTS, History, Pooled, Scatter, Shape, cohort, predicted
 
 SHARES = (0.1, 0.5, 0.9)
-EPOCH = date(1970, 1, 1).toordinal()
 FURTHEST, FINE = 8, 50  # deviations are kept to 1/50 of a standard deviation, up to eight of them
 UNLEARNT = History()
 

@@ -8,27 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import NamedTuple
 
 from ledger.economy import PPM
 from ledger.policy import Policy
-
-EPOCH = date(1970, 1, 1).toordinal()
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 class DayCount(NamedTuple):
@@ -93,13 +76,6 @@ def shares(counts: Mapping[int, DayCount], first: int, last: int, *, today: int,
         counted = posts >= least or day > today
         found.append(sponsored * PPM // max(posts, least) if counted else 0)
     return found
-
-
-def spoken_day(day: int, today: int) -> str:
-    """A day as people say it: "12 March", with the year where it is not today's."""
-    then = date.fromordinal(EPOCH + day)
-    year = "" if then.year == date.fromordinal(EPOCH + today).year else f" {then.year}"
-    return f"{then.day} {MONTHS[then.month - 1]}{year}"
 
 
 def nearest(value: int, unit: int) -> int:

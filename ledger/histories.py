@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import orjson
 
 from ledger import db, economy
+from ledger.days import EPOCH
 from ledger.db import Reading, Row
 from ledger.economy import DAY_US, State
 from ledger.errors import NotFound
@@ -19,7 +20,6 @@ INTERVALS = ("day", "week", "month")
 LONGEST_DAYS = 3_660
 MARKED = ("pitch", "breach", "apology", "evasion", "cleared")
 MOST_MARKS = 500
-_EPOCH = date(1970, 1, 1).toordinal()
 _STATE = (
     "e.fresh_after, e.bedrock_after, e.mending_pitch_after, e.mending_breach_after, e.credits_after,"
     " e.drains_after, e.known_after, e.pitches_after, e.settled_through"
@@ -160,7 +160,7 @@ def _sum(days: list[Point]) -> Point:
 
 def _period(day: int, interval: str) -> date:
     """The Monday of a day's week, or the first of its month."""
-    on = date.fromordinal(_EPOCH + day)
+    on = date.fromordinal(EPOCH + day)
     return on.replace(day=1) if interval == "month" else on - timedelta(days=on.weekday())
 
 

@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger import ways
+from ledger.days import EPOCH, MONTHS, spoken_day
 from ledger.economy import MICROS, PPM, meter, scale
-from ledger.exposure import EPOCH, MONTHS, DayCount, Exposure, exposure, nearest, percent, spoken_day
+from ledger.exposure import DayCount, Exposure, exposure, nearest, percent
 from ledger.policy import Parameter, Policy
 from ledger.ways import Unowned, Way
 
@@ -287,5 +288,4 @@ __all__ = [
     "name",
     "nearest",
     "percent",
-    "spoken_day",
 ]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
-
-from ledger.labels import EPOCH, DayCount, Unowned
+from ledger.days import iso_day
+from ledger.labels import DayCount, Unowned
 
 KIND = "label"
 LABEL_DAYS = 104  # 90 that a label looks at, and the 14 in a row that end it
@@ -48,4 +47,4 @@ def hidden_since(owing: tuple[Unowned, ...]) -> int | None:
 
 def label_ref(meter: str, day: int) -> str:
     """The reference of the event that writes down a book's label on a day."""
-    return f"label:{meter}:{date.fromordinal(EPOCH + day).isoformat()}"
+    return f"label:{meter}:{iso_day(day)}"

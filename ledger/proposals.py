@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ledger import labels
+from ledger.days import spoken_day
 from ledger.economy import PPM, Move, Pools, State, accrue, advance, land, scale
 from ledger.kinds import pitch, transparency
 from ledger.kinds.base import Context, Relationship
@@ -167,7 +168,7 @@ def improvements(subject: Subject, proposal: Proposal, ratio: int = PPM) -> tupl
         found.append(Improvement(name, advice, now - cost(subject, other, ratio)))
     found.append(_waiting(subject, proposal, ratio))
     worth = [item for item in found if item.saves > 0]
-    return tuple(sorted(worth, key=lambda item: (-item.saves, item.name))[:3])
+    return tuple(sorted(worth, key=lambda item: (-item.saves, item.name))[:MOST_IMPROVEMENTS])
 
 
 def _changes(subject: Subject, proposal: Proposal) -> list[tuple[str, str, Proposal]]:
@@ -216,14 +217,14 @@ def _warming(subject: Subject, brand: str) -> str | None:
         return f"Introduce {brand} to the creator{again} and be let in, then take {both}: {then}"
     if known.status == "introduced":
         return f"{brand} has asked to be let in: once it is, take {both}: {then}"
-    by = f", until {labels.spoken_day(lacks.until_day, subject.state.day)}" if lacks.days else ""
+    by = f", until {spoken_day(lacks.until_day, subject.state.day)}" if lacks.days else ""
     more = _and(_many(lacks.exchanges, "more genuine exchange"), _many(lacks.days, "more day"))
     return f"{brand} is let in; it takes {more}{by}: {then}"
 
 
 def _again(known: Relationship, subject: Subject) -> str:
     today, may = subject.state.day, known.day + subject.policy["relationship.again_days"]
-    return f" again, from {labels.spoken_day(may, today)} on," if may > today else " again"
+    return f" again, from {spoken_day(may, today)} on," if may > today else " again"
 
 
 def _many(count: int, what: str) -> str:
@@ -246,7 +247,7 @@ def _waiting(subject: Subject, proposal: Proposal, ratio: int) -> Improvement:
         best, until = (saves, day) if saves > best else (best, until)
     warm = as_related(subject, proposal, until).established and not proposal.established
     why = "the relationship is established" if warm else "earlier pitches weigh less"
-    advice = f"Wait until {labels.spoken_day(until, today)}: {why} by then."
+    advice = f"Wait until {spoken_day(until, today)}: {why} by then."
     return Improvement("wait", advice, best, until)
 
 

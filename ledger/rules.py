@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from ledger import db, kinds, policy, soundness, tables
+from ledger.days import iso_day
 from ledger.db import Reading, Session
 from ledger.economy import DAY_US
 from ledger.errors import Conflict, InvalidPolicy
@@ -13,7 +12,6 @@ from ledger.policy import Policy, Schedule
 POLICY = tables.PolicyText.__table__  # type: ignore[attr-defined]
 NOTICE_DAYS = 7
 JOB = "announce"
-EPOCH = date(1970, 1, 1).toordinal()
 
 
 def schedule(session: Reading) -> Schedule:
@@ -54,11 +52,6 @@ def install(session: Session, new: Policy, *, effective_day: int, now_us: int) -
         return _again(new.version, _known(session), effective_day)
     db.insert(session, POLICY, [(new.version, new.name, effective_day, now_us, new.text)])
     return True
-
-
-def iso_day(day: int) -> str:
-    """A day counted from 1970 as an ISO date."""
-    return date.fromordinal(EPOCH + day).isoformat()
 
 
 def _known(session: Session) -> dict[str, int]:

@@ -10,18 +10,17 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
 
 from ledger import claims, db, economy
 from ledger.books import BOOK, BOOK_COLUMNS, ENTRY, BookKey, settlement_row
 from ledger.claims import Chunk
+from ledger.days import iso_day
 from ledger.db import Database, Row, Session
 from ledger.economy import DAY_US, State
 from ledger.policy import Schedule
 
 JOB = "settle"
 CHUNK = 2_000
-EPOCH = date(1970, 1, 1)
 
 
 def settle(
@@ -53,7 +52,7 @@ def settle(
 
 def slot_of(day: int) -> str:
     """A day as the slot names it, an ISO date."""
-    return (EPOCH + timedelta(days=day)).isoformat()
+    return iso_day(day)
 
 
 def settle_next(session: Session, *, through_day: int, now_us: int, schedule: Schedule, limit: int = CHUNK) -> Chunk:

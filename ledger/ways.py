@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ledger import exposure
+from ledger.days import spoken_day
 from ledger.economy import PPM
-from ledger.exposure import DayCount, Exposure, spoken_day
+from ledger.exposure import DayCount, Exposure
 from ledger.policy import Policy
 
 

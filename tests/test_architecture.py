@@ -24,6 +24,7 @@ ROUTES = HTTP_METHODS | {"route"}
 
 PURE = (
     "economy",
+    "days",
     "kinds",
     "exposure",
     "labels",

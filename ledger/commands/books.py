@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from ledger import audit, checkpoints, imports, settlement
-from ledger.commands.terminal import Day, Network, Terminal, bar, complete_schedule_of, iso_day, say, schedule_of
+from ledger.commands.terminal import Day, Network, Terminal, bar, complete_schedule_of, say, schedule_of
+from ledger.days import iso_day
 
 NAMED = 20
 

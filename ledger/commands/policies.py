@@ -9,7 +9,8 @@ import click
 
 from ledger import markers, rules, simulation, soundness
 from ledger import policy as policies
-from ledger.commands.terminal import Day, Terminal, bar, iso_day, iso_time, say, schedule_of
+from ledger.commands.terminal import Day, Terminal, bar, iso_time, say, schedule_of
+from ledger.days import iso_day
 from ledger.policy import Policy, Schedule
 from ledger.shifts import Report, Shift
 from ledger.simulation import Question

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from ledger import rules, settings
+from ledger.days import EPOCH
 from ledger.db import Database, normalise
 from ledger.economy import DAY_US
 from ledger.errors import LedgerError
@@ -26,7 +27,6 @@ from ledger.policy import Schedule
 from ledger.settings import Settings
 
 TOLD = (LedgerError, DBAPIError, sqlite3.Error, psycopg.Error, OSError)
-EPOCH = date(1970, 1, 1)
 NO_TABLE = "42P01"
 
 
@@ -129,11 +129,6 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def iso_day(day: int) -> str:
-    """A day counted from 1970 as an ISO date."""
-    return (EPOCH + timedelta(days=day)).isoformat()
-
-
 def iso_time(time_us: int) -> str:
     """Microseconds since 1970 as RFC 3339."""
     return datetime.fromtimestamp(time_us // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
@@ -162,6 +157,6 @@ class Day(click.ParamType[int]):
         if isinstance(value, int):
             return value
         try:
-            return (date.fromisoformat(str(value)) - EPOCH).days
+            return date.fromisoformat(str(value)).toordinal() - EPOCH
         except ValueError:
             self.fail(f"{value!r} is not a date such as 2026-11-23", param, ctx)
