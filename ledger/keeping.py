@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ledger import db, tables
@@ -105,8 +105,3 @@ def write_back(session: Session, books: Mapping[BookKey, Memory]) -> None:
             if held:
                 rows += [(*book_key, *kept.pack(key, item)) for key, item in held.items()]
         db.upsert(session, kept.table, rows)
-
-
-def read(kept: Kept, rows: Sequence[Row]) -> dict[Any, Any]:
-    """The items of rows that come without creator and meter, by key."""
-    return dict(map(kept.unpack, rows))

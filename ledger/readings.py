@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from ledger import db, tables
 from ledger.db import Session
-from ledger.economy import MICROS
 from ledger.errors import InvalidEvent
 from ledger.events import EARLIEST_US, SKEW_US
 
 READING = tables.Reading.__table__  # type: ignore[attr-defined]
 MOST_AT_ONCE, MOST_STICKS, MOST_READINGS = 100, 20, 1_000
-MOST_VALUE = 10**12 * MICROS
 _COLUMNS = "stick, read_at_us, value, low, high, source"
 _COUNTS_SQL = "SELECT stick, COUNT(*) FROM reading WHERE creator_id = ? GROUP BY stick"
 

@@ -199,9 +199,6 @@ def _flapping(found: Policy) -> str:
     return ""
 
 
-ORDERED_KEYS = tuple(dict.fromkeys(key for pair in ORDERED for key in pair))
-
-
 LAWS = (
     Law(
         "bricks",
