@@ -8,7 +8,7 @@ from datetime import date
 
 from api.notation import EPOCH_DAY
 from ledger.economy import MICROS
-from ledger.histories import Mark, Point
+from ledger.histories import Mark, Point, Relabelling
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SHAPES = {"pitch": "pitch", "breach": "breach", "evasion": "evasion", "apology": "apology", "cleared": "apology"}
@@ -22,6 +22,7 @@ LEGEND = {
 STEPS = (1, 2, 5)
 LEAST_SPAN = 10 * MICROS
 SMALL = (280, 84)
+LETTER = 6.2  # the widest that a letter of a flag is on average, in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,18 @@ class Spot:
     x: float
     y: float
     shape: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A day on which the label changed; `text`, empty where there is no room, stands `at`, with that `anchor`."""
+
+    x: float
+    name: str
+    text: str
+    at: float
+    anchor: str
     title: str
 
 
@@ -51,6 +64,7 @@ class Chart:
     levels: tuple[tuple[float, str], ...]
     months: tuple[tuple[float, str], ...]
     spots: tuple[Spot, ...]
+    flags: tuple[Flag, ...] = ()
 
     @property
     def legend(self) -> list[tuple[str, str]]:
@@ -89,19 +103,20 @@ def draw(
     points: Sequence[Point],
     marks: Sequence[tuple[Mark, str]],
     ahead: Sequence[tuple[int, int]],
+    changes: Sequence[tuple[Relabelling, str]] = (),
     *,
     width: int,
     height: int,
 ) -> Chart:
     """A line of standing with what happened marked on it, and (day, standing) ahead of it as a broken line.
 
-    `marks` come with their titles. Needs at least one point.
+    `marks` and `changes` of the label come with their titles, oldest first. Needs at least one point.
     """
     held = [point.standing for point in points] + [standing for _, standing in ahead]
     step = _step(max(*held, LEAST_SPAN) - min(*held, 0), 4 if height > 230 else 3)
     low, high = min(*held, 0) // step * step, -(-max(*held, step) // step) * step
     last = ahead[-1][0] if ahead else points[-1].day
-    frame = Frame(width, height, points[0].day, last, low, high)
+    frame = Frame(width, height, points[0].day, last, low, high, top=26 if changes else 14)
     line = _path(frame, [(point.day, point.standing) for point in points])
     zero = frame.y(0)
     start, end = frame.x(points[0].day), frame.x(points[-1].day)
@@ -120,6 +135,7 @@ def draw(
         levels=levels,
         months=tuple(_months(frame, every=1 if width > 600 else 3)),
         spots=tuple(_spots(frame, points, marks)),
+        flags=tuple(reversed([*_flags(frame, changes)])),
     )
 
 
@@ -129,6 +145,21 @@ def _spots(frame: Frame, points: Sequence[Point], marks: Sequence[tuple[Mark, st
     for mark, title in marks:
         if mark.day in standing and not (mark.kind == "pitch" and mark.hidden):
             yield Spot(frame.x(mark.day), frame.y(standing[mark.day]), shape(mark), title)
+
+
+def _flags(frame: Frame, changes: Sequence[tuple[Relabelling, str]]) -> Iterator[Flag]:
+    """Changes of the label, the newest first: that one has room, an earlier one is named where it covers no later."""
+    room: float = frame.width - frame.right
+    for change, title in reversed(changes):
+        x, width = frame.x(change.day), len(change.now) * LETTER
+        if x + width <= room:
+            yield Flag(x, change.now, change.now, x, "start", title)
+            room = x - 4
+        elif frame.left <= x - width and x <= room:
+            yield Flag(x, change.now, change.now, x, "end", title)
+            room = x - width - 4
+        else:
+            yield Flag(x, change.now, "", x, "start", title)
 
 
 def shape(mark: Mark) -> str:

@@ -1,7 +1,8 @@
 """Pages for people: the front page, and a creator's ledger at /c/{handle}.
 
-A public creator's page shows meter, label and history to anyone; the statement is for whoever holds the owner's
-signed link. A private creator's page is there for the owner alone; to all others there is none.
+A public creator's page shows meter, label and history to anyone; the statement, and what there is with brands, are
+for whoever holds the owner's signed link. A private creator's page is there for the owner alone; to all others there
+is none.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from api import charts, multiples, notation, problems, sheet, state
+from api import charts, dealings, multiples, notation, problems, sheet, state
 from ledger import creators, disputes, economy, links, queries
 from ledger.creators import Enrolled
 from ledger.disputes import Dispute
@@ -24,7 +25,7 @@ from ledger.events import UUID, CreatorRef
 from ledger.histories import Mark, Point
 from ledger.kinds.facts import Whole
 from ledger.policy import Policy, Schedule
-from ledger.queries import Balance, OpenAllegation, OpenBreach
+from ledger.queries import Balance, Balances, OpenAllegation, OpenBreach, Relabelling
 from ledger.readers import Reader
 from ledger.statements import title
 
@@ -75,11 +76,19 @@ class Page:
     weeks: tuple[Point, ...]
     open_breaches: tuple[OpenBreach, ...]
     cleared: int
-    sticks: multiples.Sticks
+    changes: tuple[tuple[Relabelling, str], ...]
+    sticks: multiples.Sticks | None
     rows: tuple[sheet.Row, ...]
     contested: Mapping[int, Dispute]
     older: int | None
     unanswered: tuple[OpenAllegation, ...] = ()
+    dealings: dealings.Dealings | None = None
+
+    @property
+    def brand(self) -> str | None:
+        """Whose book with the creator it is; None for a network's."""
+        family, _, name = self.book.meter.partition(":")
+        return name if family == "brand" else None
 
     @property
     def followers(self) -> int | None:
@@ -149,13 +158,30 @@ def look(reader: Reader, asked: Asked) -> Page:
     if creator.visibility != "public" and not until_us:
         raise UnknownCreator("no such page")
     found = queries.balances(reader, creator=CreatorRef(creator.creator_id), now_us=now_us, schedule=schedule)
-    books = sorted(found.networks, key=lambda one: one.seq, reverse=True)
-    book = next((one for one in books if asked.meter in (None, one.meter)), None)
-    if book is None:
-        raise NotFound("no such book")
+    book = _meant(found, asked, is_owner=until_us is not None)
     meters = tuple(one.meter for one in found.networks)
     page = _drawn(reader, asked, creator, book, meters, now_us=now_us, schedule=schedule)
-    return _with_statement(reader, page, until_us // DAY_US, schedule) if until_us else page
+    if not until_us:
+        return page
+    dealt = dealings.look(
+        reader,
+        creator_id=creator.creator_id,
+        now_us=now_us,
+        schedule=schedule,
+        policy=page.policy,
+        brand=page.brand,
+    )
+    return replace(_with_statement(reader, page, until_us // DAY_US, schedule), dealings=dealt)
+
+
+def _meant(found: Balances, asked: Asked, *, is_owner: bool) -> Balance:
+    """The book that is asked for, a brand's for the owner alone; else the longest network's. Raises NotFound."""
+    books = sorted(found.networks, key=lambda one: one.seq, reverse=True)
+    if asked.meter is not None:
+        books = [one for one in (found.books if is_owner else books) if one.meter == asked.meter]
+    if not books:
+        raise NotFound("no such book")
+    return books[0]
 
 
 def whose(reader: Reader, asked: Asked) -> tuple[Enrolled, int | None]:
@@ -182,10 +208,10 @@ def _drawn(
     today = now_us // DAY_US
     policy = schedule.at(today, book.policy_version)
     key = {"creator_id": creator.creator_id, "meter": book.meter}
-    points, marks = _year(reader, **key, now_us=now_us, schedule=schedule)
+    points, marks, changes = _year(reader, **key, now_us=now_us, schedule=schedule)
     ahead = _ahead(book, today, schedule)
     drawn = [
-        charts.draw(points, marks, ahead, width=width, height=height) if book.seq else None
+        charts.draw(points, marks, ahead, changes, width=width, height=height) if book.seq else None
         for width, height in (WIDE, NARROW)
     ]
     return Page(
@@ -203,7 +229,10 @@ def _drawn(
         weeks=tuple(reversed(points[::-7])),
         open_breaches=tuple(queries.open_breaches(reader, **key, today=today, schedule=schedule, policy=policy)),
         cleared=queries.cleared_breaches(reader, **key),
-        sticks=multiples.look(reader, creator_id=creator.creator_id, meters=meters, now_us=now_us, schedule=schedule),
+        changes=tuple(reversed(changes)),
+        sticks=multiples.look(reader, creator_id=creator.creator_id, meters=meters, now_us=now_us, schedule=schedule)
+        if book.meter in meters
+        else None,
         rows=(),
         contested={},
         older=None,
@@ -212,12 +241,14 @@ def _drawn(
 
 def _year(
     reader: Reader, *, creator_id: str, meter: str, now_us: int, schedule: Schedule
-) -> tuple[list[Point], tuple[tuple[Mark, str], ...]]:
-    """The days of the last year, and what is marked on them with its title."""
+) -> tuple[list[Point], tuple[tuple[Mark, str], ...], tuple[tuple[Relabelling, str], ...]]:
+    """The days of the last year, what is marked on them and how the label changed, each with its title."""
     today = now_us // DAY_US
     key: dict[str, Any] = {"creator_id": creator_id, "meter": meter, "from_day": today - YEAR + 1, "to_day": today}
     points = queries.history(reader, **key, interval="day", schedule=schedule, now_us=now_us)
-    return points, tuple((mark, _told(mark)) for mark in queries.marks(reader, **key))
+    marks = tuple((mark, _told(mark)) for mark in queries.marks(reader, **key))
+    changes = tuple((change, _relabelled(change)) for change in queries.relabellings(reader, **key))
+    return points, marks, changes
 
 
 def _with_statement(reader: Reader, page: Page, until_day: int, schedule: Schedule) -> Page:
@@ -255,3 +286,7 @@ def _told(mark: Mark) -> str:
     hidden = {"pitch": "Sponsored post that was hidden", "breach": "Hidden sponsored post found"}
     told = hidden.get(mark.kind, title(mark.kind)) if mark.hidden else title(mark.kind)
     return f"{told}, {sheet.spoken_day(mark.day)}: {sheet.signed(mark.change)}"
+
+
+def _relabelled(change: Relabelling) -> str:
+    return f"From {change.was} to {change.now}, {sheet.spoken_day(change.day)}"
