@@ -54,10 +54,10 @@ HOLDS_SQL = (
     "SELECT b.creator_id, b.meter, COUNT(*) FROM {keys} CROSS JOIN pitch b"
     f" WHERE {BOOK} AND b.closed_at_us IS NULL AND b.expires_at_us > ? GROUP BY b.creator_id, b.meter"
 )
-RATIOS_SQL = (
+RATIOS_SQL = (  # one that was told and undone stays with ratio 0, and teaches nothing
     "SELECT o.creator_id, o.meter, o.ratio FROM (SELECT b.creator_id, b.meter, b.seq, b.ratio, ROW_NUMBER() OVER"
     " (PARTITION BY b.creator_id, b.meter ORDER BY b.seq DESC) AS place FROM {keys} CROSS JOIN outcome b"
-    f" WHERE {BOOK}) AS o WHERE o.place <= ? ORDER BY o.creator_id, o.meter, o.seq"
+    f" WHERE {BOOK} AND b.ratio > 0) AS o WHERE o.place <= ? ORDER BY o.creator_id, o.meter, o.seq"
 )
 SHELVES_SQL = (
     "SELECT c.creator_id, c.visibility, CASE WHEN r.status = 'accepted' AND NOT r.blocked THEN 1 ELSE 0 END, b.meter"

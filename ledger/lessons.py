@@ -21,7 +21,7 @@ JOB = "calibration"
 OUTCOMES, CALIBRATION = "outcomes", "calibration"
 OUTCOMES_SQL = (
     "SELECT creator_id, meter, day, ratio FROM outcome WHERE day < ? AND meter >= 'network:' AND meter < 'network;'"
-    " ORDER BY day, creator_id, meter, seq"
+    " AND ratio > 0 ORDER BY day, creator_id, meter, seq"
 )
 KEEP_SQL = (
     "INSERT INTO figure (name, day, body) VALUES (?, ?, ?)"

@@ -346,6 +346,17 @@ def test_only_the_newest_outcomes_count(books: Database, brand: Holder, grace: s
     assert (told["measured"], told["bias"]) == (200, "0.000000")
 
 
+def test_an_outcome_that_was_undone_teaches_nothing(books: Database, brand: Holder, grace: str) -> None:
+    """Its row stays with a ratio of 0: neither the estimate nor the place of an older outcome goes by it."""
+    measured(books, grace, [2 * TRUST] * 5)
+    before = brand.post("/v1/estimates", json=asked()).json
+    undone = [(grace, "network:youtube", 2_000 + n, n, TODAY, "nike", 0) for n in range(200)]
+    books.write(lambda session: db.insert(session, tables.METADATA.tables["outcome"], undone))
+    after = brand.post("/v1/estimates", json=asked()).json
+    assert after["prediction"]["measured"] == 5
+    assert after == before
+
+
 # Quotes
 
 

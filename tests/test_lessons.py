@@ -74,6 +74,16 @@ def test_a_brands_meter_teaches_nothing_twice(database: Database) -> None:
     assert report.overall.forecasts == 2
 
 
+def test_an_outcome_that_was_undone_teaches_nothing(database: Database) -> None:
+    """Its row stays with a ratio of 0: the night comes to what it would without it."""
+    write(database, [PPM, 3 * PPM])
+    night(database, DAY + 10)
+    before = database.read(lessons.report), database.read(lessons.pooled)
+    write(database, [0, 0, 0], creator=OTHER)
+    night(database, DAY + 10)
+    assert (database.read(lessons.report), database.read(lessons.pooled)) == before
+
+
 def test_a_night_looks_at_whole_days_only(database: Database) -> None:
     """What is told today is learnt tomorrow, so that a night that is run late comes to the same."""
     write(database, [PPM, PPM, PPM])
