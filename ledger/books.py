@@ -18,6 +18,9 @@ BOOK = tables.Book.__table__  # type: ignore[attr-defined]
 ENTRY = tables.Entry.__table__  # type: ignore[attr-defined]
 BOOK_COLUMNS = ", ".join(f"b.{column.name}" for column in BOOK.columns)
 ENTRY_COLUMNS = ", ".join(f"e.{column.name}" for column in ENTRY.columns)
+# What a State holds, in its order: of a book as it is posted, and as an entry left it.
+BOOK_STATE = ", ".join(f"b.{name}" for name in (*State._fields[:8], "settled_through"))
+ENTRY_STATE = ", ".join(f"e.{name}" for name in (*(f"{name}_after" for name in State._fields[:8]), "settled_through"))
 BookKey = tuple[str, str]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ledger import db, economy, lessons, lookups
+from ledger.books import BOOK_STATE
 from ledger.campaigns import Lane
 from ledger.db import Row, Session
 from ledger.economy import DAY_US, PPM, Move, State
@@ -22,9 +23,8 @@ from ledger.scatter import Pooled, logarithm, scatter
 NEWEST = 200
 BOOK = "b.creator_id = k.c0 AND b.meter = k.c1"
 STATE_SQL = (
-    "SELECT b.creator_id, b.meter, b.seq, b.policy_version, b.label, b.fresh, b.bedrock, b.mending_pitch,"
-    " b.mending_breach, b.credits, b.drains, b.known, b.pitches, b.settled_through"
-    f" FROM {{keys}} CROSS JOIN book b WHERE {BOOK}"
+    f"SELECT b.creator_id, b.meter, b.seq, b.policy_version, b.label, {BOOK_STATE} FROM {{keys}} CROSS JOIN book b"
+    f" WHERE {BOOK}"
 )
 FOLLOWERS_SQL = (
     "SELECT a.creator_id, a.network, a.external_id, a.followers FROM {keys} CROSS JOIN account a"
@@ -52,7 +52,8 @@ RELATIONSHIP_SQL = (
 )
 HOLDS_SQL = (
     "SELECT b.creator_id, b.meter, COUNT(*) FROM {keys} CROSS JOIN pitch b"
-    f" WHERE {BOOK} AND b.closed_at_us IS NULL AND b.expires_at_us > ? GROUP BY b.creator_id, b.meter"
+    f" WHERE {BOOK} AND b.closed_at_us IS NULL AND b.expires_at_us > ? AND (b.status = 'accepted' OR b.brand = ?)"
+    " GROUP BY b.creator_id, b.meter"
 )
 RATIOS_SQL = (  # one that was told and undone stays with ratio 0, and teaches nothing
     "SELECT o.creator_id, o.meter, o.ratio FROM (SELECT b.creator_id, b.meter, b.seq, b.ratio, ROW_NUMBER() OVER"
@@ -193,7 +194,7 @@ def _gather(session: Session, wanted: Sequence[Wanted], *, brand: str, now_us: i
     since = today - policy["label.window_days"] - policy["label.grace_days"]
     span = ((today - policy["estimate.recent_days"]) * DAY_US, today * DAY_US)
 
-    def read(sql: str, keys: Sequence[BookKey], *params: int) -> list[Row]:
+    def read(sql: str, keys: Sequence[BookKey], *params: int | str) -> list[Row]:
         return db.fetch_keyed(session, sql, ("id", "text"), keys, params)
 
     return Gathered(
@@ -206,7 +207,7 @@ def _gather(session: Session, wanted: Sequence[Wanted], *, brand: str, now_us: i
         posts=_listed((row[:2], DayCount(*row[2:])) for row in read(POSTS_SQL, keys, since)),
         unowned=_listed((row[:2], Unowned(row[2], bool(row[3]))) for row in read(UNOWNED_SQL, keys)),
         relationships={row[0]: _relationship(row) for row in read(RELATIONSHIP_SQL, brands)},
-        holds={row[:2]: row[2] for row in read(HOLDS_SQL, keys, now_us)},
+        holds={row[:2]: row[2] for row in read(HOLDS_SQL, keys, now_us, brand)},
         ratios=_listed((row[:2], logarithm(row[2])) for row in read(RATIOS_SQL, keys, NEWEST)),
         pooled=lessons.pooled(session),
     )

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import orjson
 
 from ledger import db, economy
+from ledger.books import ENTRY_STATE
 from ledger.days import EPOCH
 from ledger.db import Reading, Row
 from ledger.economy import DAY_US, State
@@ -20,10 +21,6 @@ INTERVALS = ("day", "week", "month")
 LONGEST_DAYS = 3_660
 MARKED = ("pitch", "breach", "apology", "evasion", "cleared")
 MOST_MARKS = 500
-_STATE = (
-    "e.fresh_after, e.bedrock_after, e.mending_pitch_after, e.mending_breach_after, e.credits_after,"
-    " e.drains_after, e.known_after, e.pitches_after, e.settled_through"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +96,13 @@ def _changes(
         raise NotFound(f"no book {meter} of this creator")
     before = db.fetch(
         session,
-        f"SELECT {_STATE}, e.policy_version FROM entry e WHERE e.creator_id = ? AND e.meter = ?"
+        f"SELECT {ENTRY_STATE}, e.policy_version FROM entry e WHERE e.creator_id = ? AND e.meter = ?"
         " AND e.recorded_at_us < ? ORDER BY e.recorded_at_us DESC LIMIT 1",
         (*book, from_day * DAY_US),
     )
     rows = db.fetch(
         session,
-        f"SELECT d.day, d.credits, d.drains, {_STATE}, e.policy_version FROM"
+        f"SELECT d.day, d.credits, d.drains, {ENTRY_STATE}, e.policy_version FROM"
         f" (SELECT recorded_at_us / {DAY_US} AS day, MAX(seq) AS seq,"
         " CAST(SUM(CASE WHEN kind <> 'settlement' AND fresh + bedrock > 0 THEN fresh + bedrock ELSE 0 END)"
         " AS BIGINT) AS credits,"

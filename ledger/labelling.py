@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from ledger import claims, db, economy, events, labels, outlook, posting, settlement
-from ledger.books import BookKey
+from ledger.books import BOOK_STATE, BookKey
 from ledger.claims import Chunk
 from ledger.db import Database, Row, Session
 from ledger.economy import DAY_US, State
@@ -22,11 +22,8 @@ from ledger.policy import Schedule
 
 JOB = "label"
 CHUNK = 500
-_STATE = (
-    "b.fresh, b.bedrock, b.mending_pitch, b.mending_breach, b.credits, b.drains, b.known, b.pitches, b.settled_through"
-)
 _SQL = (
-    f"SELECT b.creator_id, b.meter, b.policy_version, {_STATE}, {outlook.COLUMNS} FROM book b"
+    f"SELECT b.creator_id, b.meter, b.policy_version, {BOOK_STATE}, {outlook.COLUMNS} FROM book b"
     " WHERE (b.creator_id, b.meter) > (?, ?) AND b.live AND substr(b.meter, 1, 8) = 'network:'"
     " ORDER BY b.creator_id, b.meter LIMIT ?"
 )

@@ -13,6 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from ledger import creators, db, economy, hindsight, labels, lookups, outlook
+from ledger.books import BOOK_STATE, ENTRY_STATE
 from ledger.breaches import OpenAllegation, OpenBreach, cleared_breaches, open_breaches, unanswered
 from ledger.db import Reading, Row
 from ledger.economy import DAY_US, PPM, State
@@ -28,13 +29,12 @@ FINAL_AFTER_US = 60 * 1_000_000  # longer than any transaction that could still 
 LOOKUP_LIMIT = 1_000
 KEPT = 4_096
 
-_STATE = "{0}.fresh{1}, {0}.bedrock{1}, {0}.mending_pitch{1}, {0}.mending_breach{1}, {0}.credits{1}, {0}.drains{1}, {0}.known{1}, {0}.pitches{1}, {0}.settled_through"  # noqa: E501
 _BOOKS = "creator c JOIN book b ON b.creator_id = c.creator_id"
 _HEAD = "c.creator_id, c.visibility, b.meter, b.live"
 # What a label looks at besides the balance comes along, where a recent pitch or a breach makes it matter; and what
 # authorised pitches reserve, where there are any.
 _NOW = (
-    f"SELECT {_HEAD}, b.seq, b.recorded_at_us, b.policy_version, {_STATE.format('b', '')},"
+    f"SELECT {_HEAD}, b.seq, b.recorded_at_us, b.policy_version, {BOOK_STATE},"
     f" {outlook.COLUMNS},"
     " CASE WHEN b.holds > 0 THEN (SELECT CAST(SUM(p.held) AS BIGINT) FROM pitch p WHERE p.creator_id = b.creator_id"
     " AND p.meter = b.meter AND p.closed_at_us IS NULL AND p.expires_at_us > {now}) END,"
@@ -47,7 +47,7 @@ NOW_SQL = f"{_NOW}{_BOOKS} WHERE c.creator_id = ? ORDER BY b.meter"
 NAMED_SQL = f"{_NOW}{_BOOKS} WHERE c.creator_id = {_NAMED} ORDER BY b.meter"
 MANY_SQL = f"{_NOW}{{keys}} CROSS JOIN {_BOOKS} WHERE c.creator_id = k.c0 ORDER BY c.creator_id, b.meter"
 THEN_SQL = (
-    f"SELECT {_HEAD}, e.seq, e.recorded_at_us, e.policy_version, {_STATE.format('e', '_after')},"
+    f"SELECT {_HEAD}, e.seq, e.recorded_at_us, e.policy_version, {ENTRY_STATE},"
     " (SELECT CAST(SUM(p.held) AS BIGINT) FROM pitch p WHERE p.creator_id = b.creator_id AND p.meter = b.meter"
     " AND p.opened_at_us <= ? AND p.expires_at_us > ? AND (p.closed_at_us IS NULL OR p.closed_at_us > ?))"
     f" FROM {_BOOKS}"
