@@ -13,13 +13,12 @@ import marshmallow as ma
 from api import auth, fields, state
 from api.balances import refs_of
 from api.blueprint import Blueprint
-from api.estimates import WRITTEN, BrandIn, Share, in_sight, own_brand
+from api.estimates import WRITTEN, BrandIn, Share, as_known, in_sight, own_brand
 from api.problems import InvalidRequest
-from ledger import estimates, timings
+from ledger import campaign_days, estimates
 from ledger.campaigns import Campaign, Course, Lane, Plan, Slot
 from ledger.economy import MICROS, PPM
-from ledger.estimates import Wanted
-from ledger.keys import Key
+from ledger.estimates import Shelf, Wanted
 from ledger.proposals import Proposal, Subject, as_related
 
 blp = Blueprint("campaigns", __name__, description="Where and when pitches would cost least.")
@@ -121,8 +120,8 @@ class LeftOutOut(ma.Schema):
     creator = ma.fields.String(**fields.told("who"))
     reason = ma.fields.String(
         **fields.told(
-            "not_found (there is none, or none this key may know of), blocked (the creator has blocked the brand),"
-            " repeated (another name for one of the others), floor (no pitch fits over it), dearer (others cost less)"
+            "not_found (there is none, or none this key may know of), blocked (the creator blocked the brand,"
+            " and this key may know), repeated (another name for one of the others), floor (no pitch fits over it), dearer (others cost less)"
         ),
         validate=ma.validate.OneOf(["not_found", "blocked", "repeated", "floor", "dearer"]),
     )
@@ -178,16 +177,19 @@ def planned(asked: dict[str, Any]) -> dict[str, Any]:
         raise InvalidRequest([("/fits", f"names {stray[0]}, who is not among the creators")])
     reach = _reach(asked)
     campaign = Campaign(asked["pitches"], asked["horizon_days"], asked["floor"], asked["spacing_days"])
-    return _show(reach, timings.plan(reach.lanes, campaign))
+    return _show(reach, campaign_days.plan(reach.lanes, campaign))
 
 
 def _reach(asked: dict[str, Any]) -> Reach:
-    ledger, names = state.ledger(), list(dict.fromkeys(asked["creators"]))
+    ledger, key, names = state.ledger(), auth.current(), list(dict.fromkeys(asked["creators"]))
     schedule, now_us, brand = ledger.schedule(), ledger.clock(), asked["brand"]
     with ledger.database.snapshot() as session:
-        books = _books(estimates.shelves(session, refs_of(names), brand=brand), names, auth.current())
+        shelves = [in_sight(shelf, key) for shelf in estimates.shelves(session, refs_of(names), brand=brand)]
+        books = _books(shelves, names)
         found = estimates.subjects(session, list(books.values()), brand=brand, now_us=now_us, schedule=schedule)
-    subjects = _once(books, found)
+    whose = {shelf.creator_id: shelf for shelf in shelves if shelf is not None}
+    known = {wanted: as_known(subject, whose[wanted.creator_id], key) for wanted, subject in found.items()}
+    subjects = _once(books, known)
     lanes = {name: _lane(subject, asked, name) for name, subject in subjects.items() if not _is_blocked(subject)}
     left_out = {name: "not_found" for name in names if name not in books}
     left_out |= {name: "repeated" for name in books if name not in subjects}
@@ -195,11 +197,11 @@ def _reach(asked: dict[str, Any]) -> Reach:
     return Reach(tuple(lanes), tuple(books[name] for name in lanes), tuple(lanes.values()), left_out)
 
 
-def _books(shelves: Sequence[estimates.Shelf | None], names: Sequence[str], key: Key) -> dict[str, Wanted]:
+def _books(shelves: Sequence[Shelf | None], names: Sequence[str]) -> dict[str, Wanted]:
     """The book that each name means, of those that the key may know of."""
     found = {}
-    for place, (name, shelf) in enumerate(zip(names, shelves, strict=True)):
-        seen, ref = in_sight(shelf, key), auth.ref(name)
+    for place, (name, seen) in enumerate(zip(names, shelves, strict=True)):
+        ref = auth.ref(name)
         if seen is None:
             continue
         if ref.network is None and len(seen.meters) > 1:

@@ -12,8 +12,8 @@ from api.blueprint import Blueprint
 from api.problems import InvalidRequest
 from ledger import policy, simulation, soundness
 from ledger.policy import Policy
-from ledger.shifts import Example, Report, Shift
 from ledger.simulation import Question
+from ledger.simulation_report import Example, Report, Shift
 
 blp = Blueprint("simulations", __name__, description="What other rules would change.")
 MOST_BOOKS, MOST_ENTRIES, LONGEST_POLICY = 500, 20_000, 100_000

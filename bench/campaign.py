@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from bench import FOUNDING, machine, show, timed
-from ledger import timings
+from ledger import campaign_days
 from ledger.campaigns import Campaign, Curve, Lane, course, exact_curve, plan_of
 from ledger.economy import PPM, Move, State
 from ledger.policy import Schedule
@@ -70,8 +70,8 @@ def main() -> None:
     """Print the figures; end with 1 where a claim does not hold."""
     chance = random.Random(SEED)
     cases = [small(chance) for _ in range(SMALL)]
-    ratios = [over(timings.curves([lane], one)[0], exact_curve(lane, one)) for lane, one in cases]
-    spent = [cpu(partial(timings.curves, [lane], one)) for lane, one in cases]
+    ratios = [over(campaign_days.curves([lane], one)[0], exact_curve(lane, one)) for lane, one in cases]
+    spent = [cpu(partial(campaign_days.curves, [lane], one)) for lane, one in cases]
     brute = [cpu(partial(exact_curve, lane, one)) for lane, one in cases]
     title = f"Days found beside brute force: {SMALL} creators, 2 or 3 pitches in 14 or 20 days"
     lines = [
@@ -91,10 +91,10 @@ def large(chance: random.Random) -> float:
     lanes, lines, slowest = [creator(chance) for _ in range(CREATORS)], [], 0.0
     for creators, floor in ((CREATORS, 0), (CREATORS, 150), (12, 150), (1, 20)):
         some, campaign = lanes[:creators], Campaign(PITCHES, DAYS, floor * TRUST)
-        spent = [cpu(partial(timings.plan, some, campaign)) for _ in range(RUNS)]
-        took = [timed(partial(timings.plan, some, campaign)) for _ in range(RUNS)]
-        found = timings.plan(some, campaign)
-        finer = plan_of(some, timings.curves(some, campaign, ways=3), campaign, exact=False)
+        spent = [cpu(partial(campaign_days.plan, some, campaign)) for _ in range(RUNS)]
+        took = [timed(partial(campaign_days.plan, some, campaign)) for _ in range(RUNS)]
+        found = campaign_days.plan(some, campaign)
+        finer = plan_of(some, campaign_days.curves(some, campaign, ways=3), campaign, exact=False)
         beside = (evenly(some, list(found.courses), campaign) / found.cost, finer.cost / found.cost)
         told = [statistics.median(spent), statistics.median(took), found.pitches, found.cost / TRUST, *beside]
         lines.append([f"{creators} creators, floor {floor}", *(f"{one:.4g}" for one in told)])

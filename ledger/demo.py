@@ -20,7 +20,7 @@ from ledger import (
     estimate,
     estimates,
     events,
-    outlook,
+    label_columns,
     pitches,
     posting,
     quotes,
@@ -83,7 +83,7 @@ class Plot:
         """Post events of which none may be refused, save that a label is what it was."""
         receipts = posting.post(self.session, events=found, clock=self.clock, schedule=self.schedule, backfill=backfill)
         for event, receipt in zip(found, receipts, strict=True):
-            if receipt.status != "posted" and event.kind.name != outlook.KIND:
+            if receipt.status != "posted" and event.kind.name != label_columns.KIND:
                 raise ValueError(f"the story does not add up at {receipt.external_ref}: {receipt.detail}")
             self.posted += receipt.status == "posted"
 
@@ -225,8 +225,8 @@ def _night(creator: str, meter: str, midnight: int) -> NewEvent:
         creator=creator,
         meter=meter,
         source=events.OWN,
-        external_ref=outlook.label_ref(meter, midnight // DAY_US),
-        kind=outlook.KIND,
+        external_ref=label_columns.label_ref(meter, midnight // DAY_US),
+        kind=label_columns.KIND,
         facts={},
         occurred_at_us=midnight,
         pepper=b"",

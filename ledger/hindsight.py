@@ -9,12 +9,12 @@ import orjson
 from ledger import db, events
 from ledger.db import Reading, Row
 from ledger.economy import DAY_US
+from ledger.label_columns import KIND, label_ref
 from ledger.labels import NAMES
-from ledger.outlook import KIND, label_ref
 
 
 def label_columns(session: Reading, row: Row, since: int) -> tuple[str | None, str | None, str]:
-    """The columns of `outlook` that a read of now gets from tallies after a day, from breaches and from the book."""
+    """The columns of `label_columns` that a read of now gets from tallies after a day, from breaches and from the book."""
     creator_id, meter, seq, recorded_at_us = row[0], row[2], row[4], row[5]
     if not seq or not meter.startswith("network:"):
         return None, None, NAMES[0]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ledger import claims, db, economy, events, labels, outlook, posting, settlement
+from ledger import claims, db, economy, events, label_columns, labels, posting, settlement
 from ledger.books import BOOK_STATE, BookKey
 from ledger.claims import Chunk
 from ledger.db import Database, Row, Session
@@ -23,7 +23,7 @@ from ledger.policy import Schedule
 JOB = "label"
 CHUNK = 500
 _SQL = (
-    f"SELECT b.creator_id, b.meter, b.policy_version, {BOOK_STATE}, {outlook.COLUMNS} FROM book b"
+    f"SELECT b.creator_id, b.meter, b.policy_version, {BOOK_STATE}, {label_columns.COLUMNS} FROM book b"
     " WHERE (b.creator_id, b.meter) > (?, ?) AND b.live AND substr(b.meter, 1, 8) = 'network:'"
     " ORDER BY b.creator_id, b.meter LIMIT ?"
 )
@@ -71,7 +71,7 @@ def due(row: Row, *, today: int, schedule: Schedule) -> str:
     version = row[2]
     policy = schedule.at(today, version)
     state = economy.accrue(State(*row[3:12]), today, schedule, policy_version=version) if version else State(day=today)
-    owing = outlook.unowned(row[13])
+    owing = label_columns.unowned(row[13])
     figures = Figures(
         today=state.day,
         credits=state.credits,
@@ -79,17 +79,17 @@ def due(row: Row, *, today: int, schedule: Schedule) -> str:
         known=state.known,
         standing=state.standing,
         reliability=economy.reliability(state.credits, state.drains),
-        hidden_since=outlook.hidden_since(owing),
+        hidden_since=label_columns.hidden_since(owing),
         was=row[14],
         unowned=owing,
     )
-    seen = labels.exposure(outlook.day_counts(row[12]), today=state.day, policy=policy)
+    seen = labels.exposure(label_columns.day_counts(row[12]), today=state.day, policy=policy)
     return labels.name(seen, figures, policy)
 
 
 def _rows(session: Session, *, after: BookKey, today: int, limit: int) -> Sequence[Row]:
-    since = str(today - outlook.LABEL_DAYS)
-    sql = outlook.for_engine(_SQL, is_sqlite=db.is_sqlite(session)).replace("{since}", since)
+    since = str(today - label_columns.LABEL_DAYS)
+    sql = label_columns.for_engine(_SQL, is_sqlite=db.is_sqlite(session)).replace("{since}", since)
     return db.fetch(session, sql, (*after, limit))
 
 
@@ -99,8 +99,8 @@ def _changed(row: Row, today: int) -> NewEvent:
         creator=str(row[0]),
         meter=row[1],
         source=events.OWN,
-        external_ref=outlook.label_ref(row[1], today),
-        kind=outlook.KIND,
+        external_ref=label_columns.label_ref(row[1], today),
+        kind=label_columns.KIND,
         facts={},
         occurred_at_us=today * DAY_US,
         pepper=b"",

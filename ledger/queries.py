@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from itertools import groupby
 from operator import itemgetter
 
-from ledger import creators, db, economy, hindsight, labels, lookups, outlook
+from ledger import creators, db, economy, hindsight, label_columns, labels, lookups
 from ledger.books import BOOK_STATE, ENTRY_STATE
 from ledger.breaches import OpenAllegation, OpenBreach, cleared_breaches, open_breaches, unanswered
 from ledger.db import Reading, Row
@@ -20,8 +20,8 @@ from ledger.economy import DAY_US, PPM, State
 from ledger.errors import NotFound, UnknownCreator
 from ledger.events import CreatorRef
 from ledger.histories import Point, Relabelling, history, marks, relabellings
+from ledger.label_columns import LABEL_DAYS
 from ledger.labels import Label
-from ledger.outlook import LABEL_DAYS
 from ledger.policy import Policy, Schedule
 from ledger.statements import Recomputed, StatementLine, one_entry, statement
 
@@ -35,7 +35,7 @@ _HEAD = "c.creator_id, c.visibility, b.meter, b.live"
 # authorised pitches reserve, where there are any.
 _NOW = (
     f"SELECT {_HEAD}, b.seq, b.recorded_at_us, b.policy_version, {BOOK_STATE},"
-    f" {outlook.COLUMNS},"
+    f" {label_columns.COLUMNS},"
     " CASE WHEN b.holds > 0 THEN (SELECT CAST(SUM(p.held) AS BIGINT) FROM pitch p WHERE p.creator_id = b.creator_id"
     " AND p.meter = b.meter AND p.closed_at_us IS NULL AND p.expires_at_us > {now}) END,"
     " CASE WHEN substr(b.meter, 1, 6) = 'brand:' THEN (SELECT CASE WHEN r.blocked THEN 'blocked' ELSE r.status END"
@@ -207,7 +207,7 @@ def _in_sight(rows: list[Row], sight: Sight | None) -> list[Row]:
 
 @cache
 def _for_engine(sql: str, is_sqlite: bool, since: str = "?", now: str = "?") -> str:
-    sql = outlook.for_engine(sql, is_sqlite=is_sqlite)
+    sql = label_columns.for_engine(sql, is_sqlite=is_sqlite)
     return sql.replace("{since}", since).replace("{now}", now)
 
 
@@ -294,16 +294,16 @@ def confidence(known: int, policy: Policy) -> str:
 
 
 def _label(state: State, standing: int, reliability: int, row: Row, policy: Policy) -> Label:
-    owing = outlook.unowned(row[17])
+    owing = label_columns.unowned(row[17])
     return labels.label(
-        days=outlook.day_counts(row[16]),
+        days=label_columns.day_counts(row[16]),
         today=state.day,
         credits=state.credits,
         drains=state.drains,
         known=state.known,
         standing=standing,
         reliability=reliability,
-        hidden_since=outlook.hidden_since(owing),
+        hidden_since=label_columns.hidden_since(owing),
         policy=policy,
         was=row[18],
         unowned=owing,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import policy, timings
+from ledger import campaign_days, policy
 from ledger.campaigns import (
     MOST_STEPS,
     Campaign,
@@ -144,7 +144,7 @@ def sets_of(pitches: int, campaign: Campaign) -> list[tuple[int, ...]]:
 @given(lanes, campaigns)
 def test_the_search_reckons_as_the_books_do(lane: Lane, campaign: Campaign) -> None:
     """What it says its days cost is what they cost, to the last micro, and no day is under the floor."""
-    for option in timings.curves([lane], campaign)[0][1:]:
+    for option in campaign_days.curves([lane], campaign)[0][1:]:
         found = course(lane, option.days, campaign.horizon)
         assert found.cost == option.cost
         assert found.lowest >= campaign.floor
@@ -155,7 +155,7 @@ def test_the_search_reckons_as_the_books_do(lane: Lane, campaign: Campaign) -> N
 @given(lanes, campaigns)
 def test_the_search_is_as_good_as_brute_force(lane: Lane, campaign: Campaign) -> None:
     """One pitch is always at its best; several cost at most a hundredth more than they might."""
-    exact, found = brute_curve(lane, campaign), timings.curves([lane], campaign)[0]
+    exact, found = brute_curve(lane, campaign), campaign_days.curves([lane], campaign)[0]
     assert [option.cost for option in found[:2]] == exact[:2]
     assert len(found) == len(exact)
     for best, option in zip(exact, found, strict=True):
@@ -165,12 +165,12 @@ def test_the_search_is_as_good_as_brute_force(lane: Lane, campaign: Campaign) ->
 def test_a_fresh_pitch_is_waited_out() -> None:
     """Where pitches are still fresh in memory and nothing comes in, the first day is not the cheapest."""
     tired = lane_of(300, usual=0, pitches=4)
-    assert timings.plan([tired], Campaign(1, 60, 0)).courses[0].slots[0].day > TODAY + 30
+    assert campaign_days.plan([tired], Campaign(1, 60, 0)).courses[0].slots[0].day > TODAY + 30
 
 
 def test_pitches_keep_their_distance() -> None:
     """With a spacing of ten days no two pitches of one creator lie closer."""
-    found = timings.plan([lane_of(300)], Campaign(4, 60, 0, spacing=10))
+    found = campaign_days.plan([lane_of(300)], Campaign(4, 60, 0, spacing=10))
     days = [slot.day for slot in found.courses[0].slots]
     assert len(days) == 4
     assert min(later - sooner for sooner, later in pairwise(days)) >= 10
@@ -180,7 +180,7 @@ def test_a_warming_relationship_is_waited_for() -> None:
     """A brand that will be established in a week pitches after that, though waiting costs a little."""
     stranger = replace(NIKE, established=False)
     lane = lane_of(300, proposal=stranger, warm_from=TODAY + 7)
-    assert timings.plan([lane], Campaign(1, 14, 0)).courses[0].slots[0].day == TODAY + 7
+    assert campaign_days.plan([lane], Campaign(1, 14, 0)).courses[0].slots[0].day == TODAY + 7
 
 
 # Many lanes
@@ -214,7 +214,7 @@ def cost_of(curves: Sequence[Sequence[Option]], split: Sequence[int]) -> int:
 @given(st.lists(lanes, min_size=1, max_size=3), campaigns)
 def test_an_exact_plan_is_brute_force(field: list[Lane], campaign: Campaign) -> None:
     """A plan that says it is exact costs what the best of all plans does, with as many pitches as the floors let."""
-    found = timings.plan(field, campaign)
+    found = campaign_days.plan(field, campaign)
     assert found.exact
     curves = [brute_curve(lane, campaign) for lane in field]
     splits = [split for split in product(*(range(len(curve)) for curve in curves)) if sum(split) <= campaign.pitches]
@@ -228,22 +228,22 @@ def test_an_exact_plan_is_brute_force(field: list[Lane], campaign: Campaign) -> 
 @given(st.lists(lanes, min_size=1, max_size=3), campaigns)
 def test_no_meter_falls_under_the_floor(field: list[Lane], campaign: Campaign) -> None:
     """However the plan was found, every book that is touched stays at or over the floor on every day."""
-    exact = timings.plan(field, campaign)
-    searched = plan_of(field, timings.curves(field, campaign), campaign, exact=False)
+    exact = campaign_days.plan(field, campaign)
+    searched = plan_of(field, campaign_days.curves(field, campaign), campaign, exact=False)
     for found in (exact, searched):
         assert all(one.lowest >= campaign.floor for one in found.courses.values())
 
 
 def test_the_creators_on_whom_it_costs_least_are_taken() -> None:
     """Of one whose audience minds twice as much and one whose does not, the second gets the pitch."""
-    found = timings.plan([lane_of(300, ratio=2 * PPM), lane_of(300)], Campaign(1, 30, 0))
+    found = campaign_days.plan([lane_of(300, ratio=2 * PPM), lane_of(300)], Campaign(1, 30, 0))
     assert list(found.courses) == [1]
 
 
 def test_a_floor_says_where_it_binds() -> None:
     """Three pitches that the floor does not let: as many as it does, and how low one more would bring whom, when."""
     campaign = Campaign(3, 10, 285 * TRUST)
-    found = timings.plan([lane_of(300, usual=0)], campaign)
+    found = campaign_days.plan([lane_of(300, usual=0)], campaign)
     assert not found.feasible
     assert found.pitches < 3
     bound = found.binding[0]
@@ -254,7 +254,7 @@ def test_a_floor_says_where_it_binds() -> None:
 
 def test_a_plan_that_fits_binds_nowhere() -> None:
     """Where all the pitches find room nothing is said of floors."""
-    found = timings.plan([lane_of(300)], Campaign(2, 10, 0))
+    found = campaign_days.plan([lane_of(300)], Campaign(2, 10, 0))
     assert found.feasible
     assert found.binding == ()
 
@@ -263,8 +263,8 @@ def test_little_is_proven_and_much_is_searched() -> None:
     """A few days are tried one by one; twelve pitches in half a year are searched for, and the plan says so."""
     few, many = Campaign(3, 14, 0), Campaign(12, 180, 0)
     assert steps(few) < MOST_STEPS < steps(many)
-    assert timings.plan([lane_of(300)], few).exact
-    assert not timings.plan([lane_of(300), lane_of(200)], many).exact
+    assert campaign_days.plan([lane_of(300)], few).exact
+    assert not campaign_days.plan([lane_of(300), lane_of(200)], many).exact
 
 
 # Laws
@@ -280,7 +280,7 @@ def test_better_never_costs_more(lane: Lane, campaign: Campaign, fit: int) -> No
         ({"fit": worse}, {"fit": better}),
         ({"established": False}, {"established": True}),
     ):
-        plans = [timings.plan([with_proposal(lane, **change)], campaign) for change in (before, after)]
+        plans = [campaign_days.plan([with_proposal(lane, **change)], campaign) for change in (before, after)]
         assert plans[1].pitches >= plans[0].pitches
         if plans[1].pitches == plans[0].pitches:
             assert plans[1].cost <= plans[0].cost
@@ -295,13 +295,13 @@ def with_proposal(lane: Lane, **change: object) -> Lane:
 @given(lanes, campaigns)
 def test_more_room_never_costs_more(lane: Lane, campaign: Campaign) -> None:
     """More days to choose from, a lower floor or another creator never make the best plan dearer."""
-    told = timings.plan([lane], campaign)
+    told = campaign_days.plan([lane], campaign)
     roomier = [
-        timings.plan([lane], replace(campaign, floor=campaign.floor // 2)),
-        timings.plan([lane, lane_of(250)], campaign),
+        campaign_days.plan([lane], replace(campaign, floor=campaign.floor // 2)),
+        campaign_days.plan([lane, lane_of(250)], campaign),
     ]
     if campaign.floor == 0:
-        roomier.append(timings.plan([lane], replace(campaign, horizon=campaign.horizon + 1)))
+        roomier.append(campaign_days.plan([lane], replace(campaign, horizon=campaign.horizon + 1)))
     for other in roomier:
         assert other.pitches > told.pitches or (other.pitches == told.pitches and other.cost <= told.cost)
 

@@ -13,8 +13,8 @@ from ledger.economy import State
 from ledger.errors import Conflict
 from ledger.events import OWN
 from ledger.policy import Policy, Schedule
-from ledger.shifts import Report
 from ledger.simulation import Question
+from ledger.simulation_report import Report
 from tests.desk import DAY, FOUNDING, METER, RULES, Counter, noon, tell, trust, variant
 
 BRAND = "brand:nike"

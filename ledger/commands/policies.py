@@ -12,8 +12,8 @@ from ledger import policy as policies
 from ledger.commands.terminal import Day, Terminal, bar, iso_time, say, schedule_of
 from ledger.days import iso_day
 from ledger.policy import Policy, Schedule
-from ledger.shifts import Report, Shift
 from ledger.simulation import Question
+from ledger.simulation_report import Report, Shift
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -1,4 +1,4 @@
-"""Timings: on which days so many pitches cost least, searched for many creators at once.
+"""Campaign days: on which days so many pitches cost least, searched for many creators at once.
 
 Ways are told apart by number of pitches and day of the last one (label setting): of each label the cheapest ways are
 kept, and all of them are played forward by day together, as columns of numbers. What a book holds besides is not
