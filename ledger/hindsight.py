@@ -14,7 +14,7 @@ from ledger.labels import NAMES
 
 
 def label_columns(session: Reading, row: Row, since: int) -> tuple[str | None, str | None, str]:
-    """The columns of `label_columns` that a read of now gets from tallies after a day, from breaches and from the book."""
+    """The columns that a read of now gets from tallies after a day, from breaches and from the book, as they were."""
     creator_id, meter, seq, recorded_at_us = row[0], row[2], row[4], row[5]
     if not seq or not meter.startswith("network:"):
         return None, None, NAMES[0]

@@ -1,4 +1,4 @@
-"""The report of a simulation: how far books would move under other rules, gathered part by part into one report. Pure, but for JSON."""
+"""The report of a simulation: how far books would move, gathered part by part. Pure, but for JSON."""
 
 from __future__ import annotations
 
