@@ -121,7 +121,8 @@ class LeftOutOut(ma.Schema):
     reason = ma.fields.String(
         **fields.told(
             "not_found (there is none, or none this key may know of), blocked (the creator blocked the brand,"
-            " and this key may know), repeated (another name for one of the others), floor (no pitch fits over it), dearer (others cost less)"
+            " and this key may know), repeated (another name for one of the others), floor (no pitch fits over it),"
+            " dearer (others cost less)"
         ),
         validate=ma.validate.OneOf(["not_found", "blocked", "repeated", "floor", "dearer"]),
     )

@@ -12,7 +12,7 @@ from api import auth, fields, quoting, state
 from api.blueprint import Blueprint
 from api.forecasts import EstimateOut
 from api.problems import InvalidRequest
-from ledger import estimate, estimates, grid
+from ledger import estimate, estimates, grid, relationships
 from ledger.db import Session
 from ledger.errors import Forbidden, NotFound
 from ledger.estimates import Shelf
@@ -194,7 +194,7 @@ def subject_of(creator: str, meter: str | None, brand: str) -> Found:
             schedule=schedule,
             external_id=ref.external_id if meter == f"network:{ref.network}" else None,
         )
-    return Found(shelf.creator_id, meter, now_us, found)
+    return Found(shelf.creator_id, meter, now_us, as_known(found, shelf, key))
 
 
 def own_brand(key: Key, brand: str) -> None:
@@ -225,6 +225,20 @@ def in_sight(shelf: Shelf | None, key: Key) -> Shelf | None:
         )
     )
     return replace(shelf, meters=meters) if meters else None
+
+
+def as_known(subject: Subject, shelf: Shelf, key: Key) -> Subject:
+    """A book as a key may know it: how a brand stands is between the two and the creator's networks.
+
+    To anybody else it is a stranger, and so it is to itself where it was kept away before it ever came.
+    """
+    networks = [auth.network_of(meter) for meter in shelf.meters]
+    if auth.may_read(key, creator_id=shelf.creator_id, visibility="private", networks=networks):
+        return subject
+    known = subject.relationship
+    if key.role == "brand" and known is not None and relationships.met(known):
+        return subject
+    return replace(subject, relationship=None, beside=None)
 
 
 def _meter(shelf: Shelf, meter: str | None) -> str:

@@ -145,6 +145,11 @@ def current(session: Reading, *, creator_id: str, meter: str) -> Relationship | 
 # Reading
 
 
+def met(known: Relationship) -> bool:
+    """Whether the brand ever introduced itself; not where it was kept away before it came."""
+    return not known.introduction.startswith(f"{UNMET}:")
+
+
 def nothing_between(brand: str) -> NotFound:
     """What is said where a brand and a creator have nothing to do with each other."""
     return NotFound(f"there is nothing between {brand} and this creator")
@@ -205,5 +210,5 @@ def _seen(row: Row, day: int, schedule: Schedule) -> Seen:
         again_from=now.day + policy["relationship.again_days"] if may_ask_again else None,
         rapport=state.standing,
         points=economy.meter(state.standing, policy["meter.half"]),
-        met=not now.introduction.startswith(f"{UNMET}:"),
+        met=met(now),
     )

@@ -131,11 +131,39 @@ def test_creators_nobody_may_know_of_are_left_out_alike(
 
 def test_a_blocked_brand_is_told_so(brand: Holder, books: Database, three: dict[str, str]) -> None:
     """Whoever blocked the brand is left out for that."""
-    told: dict[str, Any] = {"creator_id": three["grace"], "brand": "nike", "clock": lambda: NOW_US, "schedule": RULES}
-    books.write(lambda session: relationships.step(session, **told, status="blocked", by="creator"))
+    befriend(books, three["grace"], at_us=NOW_US - 20 * DAY_US)
+    block(books, three["grace"])
     answer = brand.post("/v1/campaigns/plan", json=asked()).json
     assert {"creator": "youtube:grace", "reason": "blocked"} in answer["left_out"]
     assert {slot["creator"] for slot in answer["schedule"]} == {"youtube:joan"}
+
+
+def block(books: Database, creator_id: str) -> None:
+    """The creator blocks the brand, today."""
+    told: dict[str, Any] = {"creator_id": creator_id, "brand": "nike", "clock": lambda: NOW_US, "schedule": RULES}
+    books.write(lambda session: relationships.step(session, **told, status="blocked", by="creator"))
+
+
+def test_a_block_is_told_to_nobody_else(
+    partner: Holder, other_partner: Holder, creator: Holder, books: Database, three: dict[str, str]
+) -> None:
+    """Another network's partner and another creator get the plan for a stranger; the network's partner does not."""
+    befriend(books, three["grace"], at_us=NOW_US - 20 * DAY_US)
+    before = other_partner.post("/v1/campaigns/plan", json=asked()).json
+    assert before != partner.post("/v1/campaigns/plan", json=asked()).json
+    block(books, three["grace"])
+    for holder in (other_partner, creator):
+        assert holder.post("/v1/campaigns/plan", json=asked()).json == before
+    assert partner.post("/v1/campaigns/plan", json=asked()).json["left_out"][0]["reason"] == "blocked"
+
+
+def test_a_brand_kept_away_before_it_came_does_not_hear_of_it(
+    brand: Holder, books: Database, three: dict[str, str]
+) -> None:
+    """Blocked without ever having introduced itself, it gets the plan that it got before."""
+    before = brand.post("/v1/campaigns/plan", json=asked()).json
+    block(books, three["grace"])
+    assert brand.post("/v1/campaigns/plan", json=asked()).json == before
 
 
 def test_another_name_for_the_same_creator_counts_once(brand: Holder, three: dict[str, str]) -> None:

@@ -316,6 +316,58 @@ def test_a_brand_that_was_let_in_knows_a_private_creator(
     assert other.post("/v1/estimates", json=asked(creator="youtube:ada", brand="adidas")).status_code == 404
 
 
+def step(books: Database, creator_id: str, status: str, *, brand: str = "nike") -> None:
+    """The creator takes a step towards a brand, today."""
+    told: dict[str, Any] = {"creator_id": creator_id, "brand": brand, "clock": lambda: NOW_US, "schedule": RULES}
+    books.write(lambda session: relationships.step(session, **told, status=status, by="creator"))
+
+
+def test_how_a_brand_stands_is_between_the_two(
+    books: Database,
+    brand: Holder,
+    partner: Holder,
+    other_partner: Holder,
+    operator: Holder,
+    creator: Holder,
+    key_for: Callable[..., Holder],
+    grace: str,
+) -> None:
+    """It is a stranger to another network's partner and another creator; not to their own, the two and operators."""
+    outside, inside = (other_partner, creator), (brand, partner, operator, key_for("creator", grace))
+    body = {"creator": "youtube:grace", "brand": "nike", "fits": ["0.7"]}
+
+    def seen(holders: Sequence[Holder]) -> list[Any]:
+        told = [holder.post("/v1/estimates", json=asked()).json for holder in holders]
+        assert all(one == told[0] for one in told)
+        grids = [holder.post("/v1/estimates/grid", json=body).json for holder in holders]
+        assert all(one == grids[0] for one in grids)
+        return [told[0], grids[0]]
+
+    stranger = seen(outside)
+    assert stranger == seen(inside)
+    befriend(books, grace, days_ago=20)
+    assert seen(outside) == stranger
+    friend, cells = seen(inside)
+    assert friend["relationship"]["status"] == "established"
+    assert cells != stranger[1]
+    step(books, grace, "blocked")
+    assert seen(outside) == stranger
+    assert seen(inside)[0]["relationship"]["status"] == "blocked"
+
+
+def test_a_brand_kept_away_before_it_came_does_not_hear_of_it(
+    books: Database, brand: Holder, partner: Holder, grace: str
+) -> None:
+    """To itself it is a stranger as before, blocked or not again; the network's partner sees how it is."""
+    before = brand.post("/v1/estimates", json=asked()).json
+    step(books, grace, "blocked")
+    assert brand.post("/v1/estimates", json=asked()).json == before
+    assert partner.post("/v1/estimates", json=asked()).json["relationship"]["status"] == "blocked"
+    assert "has not introduced itself" in quoted(brand).json["detail"]
+    step(books, grace, "unblocked")
+    assert brand.post("/v1/estimates", json=asked()).json == before
+
+
 # What outcomes taught
 
 
