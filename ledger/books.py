@@ -238,13 +238,14 @@ def load_written(
 
 def written_of(row: Row, schedule: Schedule) -> Written:
     """What an entry did, from its columns in table order: pools as they landed, memos from its factors."""
-    memos, gathered = Move(), (0, 0)
+    memos, gathered, meant = Move(), (0, 0), None
     if row[3] != "settlement":
         factors = orjson.loads(row[8])
+        meant = factors if row[3] == "apology" else None
         memos = kinds.amounts(row[3], factors, schedule.named(row[7]).rates)
         gathered = kinds.gathered(row[3], factors)
     effect = memos._replace(fresh=row[9], bedrock=row[10], mending_pitch=row[11], mending_breach=row[12], exact=True)
-    return Written(row[2], row[3], row[4], row[22], effect, row[7], gathered)
+    return Written(row[2], row[3], row[4], row[22], effect, row[7], gathered, meant)
 
 
 def write_back(session: Session, books: Collection[OpenBook]) -> None:

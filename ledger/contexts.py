@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ledger import labels
-from ledger.economy import Move, State, reliability
+from ledger.economy import PPM, Move, State, reliability
 from ledger.errors import AlreadyDone, UnknownReference, WrongReference
-from ledger.kinds import engagement, hold, relationship
+from ledger.kinds import apology, engagement, hold, relationship
 from ledger.kinds.base import NO_TALLY, Breach, Context, Due, Past, Relationship, Tally
 from ledger.labels import DayCount, Figures, Unowned
 from ledger.memory import NO_TIE, UNDOING, Memory, Spoken, Told, Written
@@ -202,7 +202,8 @@ def _past(
         # Measured on the day it was made; what is undone, on the day of that.
         return (memory.written[breach.seq].left_of_breach(breach, context.occurred_day, schedule),)
     if kind == "reception":
-        return _left(memory.resting_on(seqs), day, schedule)
+        standing = [memory.written[seq] for seq in seqs if seq not in memory.undone]
+        return tuple(_meant(entry, day, schedule) for entry in standing)
     if kind == "outcome":
         lines = [each for each in memory.resting_on(seqs) if each.seq in seqs]
         return _left(lines, day, schedule)
@@ -214,6 +215,13 @@ def _past(
 
 def _left(entries: Iterable[Written], day: int, schedule: Schedule) -> tuple[Past, ...]:
     return tuple(entry.left(day, schedule) for entry in entries)
+
+
+def _meant(entry: Written, day: int, schedule: Schedule) -> Past:
+    """What an apology would have left on a day had it been accepted by all: a reception counts its share of that."""
+    whole = {**(entry.factors or {}), "acceptance": PPM}
+    move = apology.amounts(whole, schedule.named(entry.policy_version).rates)
+    return entry._replace(move=move).left(day, schedule)
 
 
 def waits(memory: Memory, told: Told) -> bool:

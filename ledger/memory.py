@@ -16,6 +16,7 @@ from ledger.kinds import gathered
 from ledger.kinds.base import (
     Allegation,
     Breach,
+    Factors,
     Kind,
     Line,
     Outcome,
@@ -92,7 +93,10 @@ def reference(kind: Kind, facts: Any, source: str) -> tuple[str, str] | None:
 
 
 class Written(NamedTuple):
-    """What later lines may need to know of an entry: what it did, on which day, about what."""
+    """What later lines may need to know of an entry: what it did, on which day, about what.
+
+    `factors` are kept of an apology alone: how it is received is counted on what it meant.
+    """
 
     seq: int
     kind: str
@@ -101,6 +105,7 @@ class Written(NamedTuple):
     move: Move
     policy_version: str
     gathered: tuple[int, int] = (0, 0)
+    factors: Factors | None = None
 
     def left(self, day: int, schedule: Schedule) -> Past:
         """What survives of it on a day."""
@@ -130,7 +135,8 @@ class Planned(NamedTuple):
         """What later lines may need to know of it."""
         effect = self.move._replace(**self.pools._asdict(), exact=True)
         told = gathered(self.line.kind, self.line.factors)
-        return Written(self.seq, self.line.kind, self.about, self.after.day, effect, policy_version, told)
+        meant = self.line.factors if self.line.kind == "apology" else None
+        return Written(self.seq, self.line.kind, self.about, self.after.day, effect, policy_version, told, meant)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from ledger.events import NewEvent, Receipt
 from ledger.keeping import KEPT
 from ledger.kinds import KINDS
 from ledger.kinds.facts import fields_of
-from tests.desk import DAY, METER, PEPPER, Counter, noon, tell, trust
+from tests.desk import DAY, METER, PEPPER, Counter, Desk, noon, tell, trust
 
 NIKE = "brand:nike"
 TABLES = ("book", "entry", "event", *(part.table.name for part in KEPT))
@@ -296,6 +296,78 @@ def test_reactions_that_come_later_count_as_if_known_at_once(database: Database)
         mine, theirs = holds(counter, METER, day), counter.state(day, "u2")
         assert all(abs(a - b) < 3_000 for a, b in zip(mine[:4], theirs[:4], strict=True))
     assert refused(counter, told("reception", "late", 33, apology="a", positive=1, negative=1), 33) == "too_late"
+    verified(counter)
+
+
+SORRY: dict[str, Any] = {"breach": "b", "responsibility": True, "repair": True, "regret": True}
+REACTIONS = st.tuples(st.sampled_from([0, 3, 40, 10**9, 10**11]), st.sampled_from([0, 5, 90, 10**9, 10**11]))
+
+
+def received(state: State, fall: bool, reactions: list[tuple[int, tuple[int, int]]]) -> Desk:
+    """A breach, an apology on the next day, perhaps another fall after it, and how it was received on which days."""
+    desk = Desk(state=state)
+    assert desk.tell("breach", ref="b", severity=4).status == "posted"
+    assert desk.tell("apology", ref="a", day=1, **SORRY).status == "posted"
+    if fall:
+        assert desk.tell("breach", severity=3, day=1).status == "posted"
+    for day, (positive, negative) in reactions:
+        assert desk.tell("reception", day=day, apology="a", positive=positive, negative=negative).status == "posted"
+    return desk
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 31), REACTIONS), max_size=8),
+    REACTIONS,
+    st.sampled_from([0, 1, 30, 900]).map(lambda held: trust(str(held))),
+    st.sampled_from([0, 300]).map(lambda held: trust(str(held))),
+    st.booleans(),
+)
+@settings(max_examples=60)
+def test_of_several_receptions_the_last_counts(
+    before: list[tuple[int, tuple[int, int]]], last: tuple[int, int], fresh: int, bedrock: int, fall: bool
+) -> None:
+    """However often an apology is revised, it ends as the last word alone would, and where bricks were lost not above.
+
+    Nor does it ever hold more than if everybody had accepted it from the start.
+    """
+    book, before = State(fresh, bedrock), sorted(before)
+    many = received(book, fall, [*before, (31, last)])
+    one = received(book, fall, [(31, last)])
+    best = received(book, fall, [(1, (10**11, 0)), (31, (10**11, 0))])
+    for day in (31, 60, 400):
+        mine, alone = many.on(day), one.on(day)
+        assert mine.standing <= alone.standing + FEW
+        assert mine.standing + mine.mending <= best.on(day).standing + best.on(day).mending + FEW
+        if fresh == trust("900"):
+            assert near(mine, alone)
+
+
+@given(st.lists(st.tuples(st.integers(1, 31), REACTIONS), max_size=4), REACTIONS, REACTIONS, st.booleans())
+@settings(max_examples=60)
+def test_the_better_an_apology_is_received_the_more_it_leaves(
+    before: list[tuple[int, tuple[int, int]]], one: tuple[int, int], other: tuple[int, int], fall: bool
+) -> None:
+    """More in favour, or fewer against, never leave less, nor less on its way back."""
+    better, worse = (max(one[0], other[0]), min(one[1], other[1])), (min(one[0], other[0]), max(one[1], other[1]))
+    desks = [received(State(0, trust("300")), fall, [*sorted(before), (31, last)]) for last in (better, worse)]
+    for day in (31, 60, 400):
+        well, ill = (desk.on(day) for desk in desks)
+        assert well.standing >= ill.standing - FEW
+        assert well.mending >= ill.mending - FEW
+
+
+def test_reactions_to_an_apology_that_was_undone_count_for_nothing(database: Database) -> None:
+    """Its breach is owned by another apology: they are refused, and what comes with them is taken."""
+    counter = Counter(database)
+    earn(counter, 0)
+    post(counter, "breach", "b", 1, severity=3)
+    post(counter, "apology", "a", 2, breach="b")
+    post(counter, "reversal", "r", 2, event="a")
+    post(counter, "apology", "a2", 3, **SORRY)
+    late = told("reception", "x", 4, apology="a", positive=1, negative=0)
+    other = told("engagement", "e", 4, act="reply", engager="fan")
+    assert [each.code for each in counter.post(late, other, now_us=noon(4))] == ["already_done", None]
+    post(counter, "reception", "y", 5, apology="a2", positive=50, negative=0)
     verified(counter)
 
 

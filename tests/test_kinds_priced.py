@@ -245,7 +245,7 @@ def test_a_whole_apology_at_once() -> None:
         (ALL, {"day": DAY + 17}, "12.6"),  # 14 days past the third: a half
         (ALL, {"day": DAY + 400}, "2.52"),  # the floor, a tenth
         (ALL | {"positive": 80, "negative": 20}, {}, "28.199988"),  # (80 + 14) / (100 + 20) = .783333
-        (ALL | {"negative": 10**11}, {}, "0.036"),  # a thousandth of it
+        (ALL | {"negative": 10**11}, {}, "0"),  # nobody takes it
         (ALL, {"repeats": 1}, "12.6"),
         (ALL, {"repeats": 5}, "12.6"),
     ],
@@ -363,11 +363,11 @@ def test_a_post_that_went_well_warms_the_relationship() -> None:
 
 
 def test_reactions_revise_what_an_apology_won_back() -> None:
-    """From .7 to 114 / 120 = .95 is .357142 of what survives, pool by pool; the other way it is taken back."""
-    left = Past(9, "apology", DAY, Move(trust("6.3"), mending_breach=trust("18.9"), credits=trust("25.2")))
+    """From .7 to 114 / 120 = .95 is .25 of what it would be were it all accepted; the other way it is taken back."""
+    left = Past(9, "apology", DAY, Move(trust("9"), mending_breach=trust("27"), credits=trust("36")))
     where = context(breach=BROKEN._replace(owned=True, acceptance=700_000), past=(left,))
     up = moves("reception", {"apology": "a", "positive": 100, "negative": 0}, where)
-    assert up == [Move(trust("2.249994"), 0, 0, trust("6.749983"), credits=trust("8.999978"), exact=True)]
+    assert up == [Move(trust("2.25"), 0, 0, trust("6.75"), credits=trust("9"), exact=True)]
     (down,) = moves("reception", {"apology": "a", "positive": 0, "negative": 20}, where)  # 14 / 40 = .35
     assert down == Move(-trust("3.15"), 0, 0, -trust("9.45"), credits=-trust("12.6"), exact=True)
 
@@ -382,11 +382,17 @@ def test_reactions_count_for_thirty_days() -> None:
         moves("reception", facts, context(breach=owned, past=(left,)))
     with pytest.raises(AlreadyDone):
         moves("reception", facts, context(breach=owned._replace(cleared=True), past=(left,)))
+    with pytest.raises(AlreadyDone):  # it was undone, and another owns the breach
+        moves("reception", facts, context(breach=owned))
 
 
 def test_no_reactions_make_an_apology_vanish_for_good() -> None:
-    """The worst reception leaves a thousandth, so that reactions which come later can still be counted."""
-    assert apology.acceptance(0, 10**11, FOUNDING) == 1_000
+    """The worst reception leaves nothing of it, and what comes later is counted on what it was meant to give."""
+    left = Past(9, "apology", DAY, Move(trust("9"), mending_breach=trust("27"), credits=trust("36")))
+    assert apology.acceptance(0, 10**11, FOUNDING) == 0
+    where = context(breach=BROKEN._replace(owned=True, acceptance=0), past=(left,))
+    (up,) = moves("reception", {"apology": "a", "positive": 100, "negative": 0}, where)
+    assert (up.fresh, up.mending_breach) == (trust("8.55"), trust("25.65"))
 
 
 # What is alleged

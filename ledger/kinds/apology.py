@@ -16,7 +16,6 @@ from ledger.policy import Parameter, Policy, Rates
 
 PARTS = ("responsibility", "repair", "regret", "explanation", "repentance", "forgiveness")
 MOST_REACTIONS = 100_000_000_000
-LEAST_ACCEPTANCE = PPM // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +53,8 @@ def timeliness(delay_days: int, policy: Policy) -> int:
 
 
 def acceptance(positive: int, negative: int, policy: Policy) -> int:
-    """(positive + a) / (all + b): the prior until reactions come, theirs when they do; in ppm.
-
-    Never nothing: what is revised as further reactions come must be there to be scaled.
-    """
-    share = (positive + policy["apology.prior_positive"]) * PPM // (positive + negative + policy["apology.prior_all"])
-    return max(share, LEAST_ACCEPTANCE)
+    """(positive + a) / (all + b): the prior until reactions come, theirs when they do; in ppm."""
+    return (positive + policy["apology.prior_positive"]) * PPM // (positive + negative + policy["apology.prior_all"])
 
 
 def price(facts: ApologyFacts, context: Context) -> list[Line]:
@@ -83,9 +78,9 @@ def price(facts: ApologyFacts, context: Context) -> list[Line]:
 
 
 def price_reception(facts: ReceptionFacts, context: Context) -> list[Line]:
-    """What survives of the apology, times the change of its acceptance. Raises TooLate after 30 days."""
+    """What the apology would have left had all accepted it, times the change. Raises AlreadyDone, TooLate."""
     breach, policy = context.breach, context.policy
-    if breach is None or not breach.owned or breach.cleared:
+    if breach is None or not breach.owned or breach.cleared or not context.past:
         raise AlreadyDone("the apology no longer stands", pointer="/facts/apology")
     made = min(past.day for past in context.past)
     if context.occurred_day - made > policy["apology.reception_days"]:
@@ -99,17 +94,12 @@ def price_reception(facts: ReceptionFacts, context: Context) -> list[Line]:
 
 
 def reception_amounts(factors: Factors, rates: Rates) -> Move:
-    """The apology's surviving parts, scaled by how acceptance changed: as if it had been so from the start."""
-    before, change = factors["before"], factors["after"] - factors["before"]
+    """What it comes to now less what was counted: of the apology as it was meant, never of what landed where.
 
-    def part(name: str) -> int:
-        return (
-            scale(factors[name], change * PPM // before)
-            if change >= 0
-            else -scale(factors[name], -change * PPM // before)
-        )
-
-    return Move(**{name: part(name) for name in MOVED}, exact=True)
+    Told one after another, receptions add up to the last: whoever scaled what is left would scale what was lost to it.
+    """
+    parts = {name: scale(factors[name], factors["after"]) - scale(factors[name], factors["before"]) for name in MOVED}
+    return Move(**parts, exact=True)
 
 
 def reception_reason(facts: Mapping[str, Any], factors: Factors) -> str:
