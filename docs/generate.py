@@ -6,6 +6,7 @@ names the first document or chart that is out of date.
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,31 @@ from ledger.kinds.facts import Choice, Flag, Share, Whole, fields_of, show_ppm
 from ledger.settings import DEFAULT_FILE, PREFIX, Settings
 
 DOCS = Path(__file__).parent
+LEDGER = DOCS.parent / "ledger"
 CHARTS = DOCS / "charts"
+
+# Where each module of ledger/ belongs on the map: a new one takes its place here.
+SUBJECTS = {
+    "The rules": "policy soundness trials rules markers",
+    "The arithmetic of a book": "economy days",
+    "Kinds of event": (
+        "kinds kinds/base kinds/facts kinds/post kinds/engagement kinds/burst kinds/transparency kinds/pitch kinds/hold"
+        " kinds/outcome kinds/breach kinds/apology kinds/allegation kinds/relationship kinds/reversal kinds/notice"
+    ),
+    "Writing": "events posting batches books lookups contexts memory upkeep keeping own imports arrays",
+    "Reading": "queries statements histories hindsight breaches readers",
+    "Proof": "audit replay chain checkpoints",
+    "People and keys": "creators keys links ids",
+    "Labels and sticks": "labels exposure ways label_columns labelling sticks measuring readings",
+    "Who counts": "attestations graph standing favours",
+    "Before a pitch": ("estimate estimates proposals scatter grid quotes campaigns campaign_days calibration lessons"),
+    "Brands and pitches": "relationships pitches authorised",
+    "Putting right": "disputes reversals",
+    "What would be under other rules": "simulation simulation_report rehearsal",
+    "By the clock": "claims settlement overdue",
+    "The database": "db tables migrations errors settings",
+    "Running it": "cli commands processes health demo stories",
+}
 
 
 def parameters() -> str:
@@ -35,8 +60,10 @@ def parameters() -> str:
 
 
 def event_kinds() -> str:
-    """Every kind of event with the facts it takes."""
-    return "\n\n".join("\n".join(_kind(kind)) for kind in kinds.KINDS.values())
+    """Every kind of event that may be told with the facts it takes, and the names of those that the ledger tells."""
+    own = [f"`{kind.name}` ({kind.title})" for kind in kinds.KINDS.values() if kind.internal]
+    told = ["\n".join(_kind(kind)) for kind in kinds.PUBLIC.values()]
+    return "\n\n".join([*told, f"The ledger itself tells, and nobody else may: {', '.join(own)}."])
 
 
 def _kind(kind: kinds.Kind) -> Iterator[str]:
@@ -60,6 +87,31 @@ def _takes(field: object) -> str:
     if isinstance(field, Choice):
         return "one of " + ", ".join(f"`{word}`" for word in field.words)
     return "true or false" if isinstance(field, Flag) else "text"
+
+
+def modules() -> str:
+    """Every module of ledger/ by subject, with the first line it says of itself. Exits where one has no place."""
+    placed = " ".join(SUBJECTS.values()).split()
+    paths = [*LEDGER.glob("*.py"), *LEDGER.glob("*/__init__.py"), *LEDGER.glob("kinds/*.py")]
+    there = {_called(path) for path in paths} - {"."}
+    if astray := there ^ set(placed):
+        raise SystemExit(f"docs/generate.py has no place for {', '.join(sorted(astray))}, or it is gone: see SUBJECTS")
+    return "\n\n".join("\n".join(_subject(*item)) for item in SUBJECTS.items())
+
+
+def _called(path: Path) -> str:
+    """A module as the map names it: `kinds/pitch`, or `kinds` for the package."""
+    inside = path.relative_to(LEDGER)
+    return str(inside.parent if path.stem == "__init__" else inside.with_suffix(""))
+
+
+def _subject(subject: str, names: str) -> Iterator[str]:
+    yield f"**{subject}**\n\n| module | what |\n|---|---|"
+    for name in names.split():
+        path = LEDGER / f"{name}.py"
+        path = path if path.exists() else LEDGER / name / "__init__.py"
+        says = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]
+        yield f"| [{name}](../{path.relative_to(DOCS.parent)}) | {says} |"
 
 
 def commands() -> str:
@@ -93,6 +145,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "scale": ("economy.md", scenes.scale_table),
     "parameters": ("economy.md", parameters),
     "kinds": ("api.md", event_kinds),
+    "modules": ("map.md", modules),
     "commands": ("operating.md", commands),
     "settings": ("operating.md", settings),
 }
