@@ -31,10 +31,10 @@ class AttestationIn(NetworkIn):
 
 
 class CountOut(fields.Shown):
-    """How many accounts a call changed, and how many are attested now."""
+    """For how many accounts a call changed who stands by them, and how many are attested now."""
 
     network = ma.fields.String(**fields.told("the network"))
-    changed = ma.fields.Integer(**fields.told("accounts that this call attested, or no longer does"))
+    changed = ma.fields.Integer(**fields.told("accounts that this key now stands by, or no longer does"))
     attested = ma.fields.Integer(**fields.told("accounts attested now, by whomever"))
 
 
@@ -78,12 +78,17 @@ def post_attestations(given: dict[str, Any]) -> Response:
 @blp.delete("/v1/attestations")
 @auth.requires("attestations:write")
 @blp.arguments(AttestationIn(), example=TOLD)
-@blp.response(200, CountOut(), example=COUNTED, description="No longer attested; those that never were are passed over")
+@blp.response(200, CountOut(), example=COUNTED, description="Withdrawn; what was never attested is passed over")
 def delete_attestations(given: dict[str, Any]) -> Response:
-    """Withdraw attestations, from the next night on."""
-    ledger = state.ledger()
+    """Withdraw one's own attestations, an operator everybody's, from the next night on.
+
+    An account stays attested while another partner stands by it.
+    """
+    ledger, key = state.ledger(), auth.current()
     own(given["network"])
-    return answer(ledger.database.write(partial(attestations.withdraw, pepper=ledger.pepper, **given)))
+    whose = None if key.role == "operator" else key.owner
+    gone = partial(attestations.withdraw, attested_by=whose, pepper=ledger.pepper)
+    return answer(ledger.database.write(partial(gone, **given)))
 
 
 @blp.get("/v1/attestations")

@@ -20,7 +20,7 @@ FIGURES = "standing:"
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many accounts of a network a call changed, and how many are attested now."""
+    """For how many accounts of a network a call changed who stands by them, and how many are attested now."""
 
     network: str
     changed: int
@@ -30,28 +30,36 @@ class Count:
 def attest(
     session: Session, *, network: str, accounts: Sequence[str], attested_by: str, pepper: bytes, now_us: int
 ) -> Count:
-    """Attest accounts by the network's own ids. Those attested before stay as they are."""
+    """Attest accounts by the network's own ids. Those that the same one attested before stay as they are."""
     wanted = _sealed(accounts, pepper)
-    known = {engager for (engager,) in _known(session, network, wanted)}
+    known = {engager for (engager,) in _known(session, network, wanted, attested_by)}
     rows = [(network, engager, attested_by, now_us) for engager in wanted if engager not in known]
-    db.insert(session, ATTESTATION, rows)
+    db.upsert(session, ATTESTATION, rows)  # the same may have been sent twice at once
     return Count(network, len(rows), count(session, network=network))
 
 
-def withdraw(session: Session, *, network: str, accounts: Sequence[str], pepper: bytes) -> Count:
-    """Withdraw attestations, whoever made them. Those that are not there are passed over."""
+def withdraw(
+    session: Session, *, network: str, accounts: Sequence[str], attested_by: str | None, pepper: bytes
+) -> Count:
+    """Withdraw what one attested, or with None everybody's. Those that are not there are passed over.
+
+    An account stays attested while another stands by it.
+    """
+    sealed, anybody = _sealed(accounts, pepper), attested_by is None
     gone = db.fetch_keyed(
         session,
-        "DELETE FROM attestation WHERE (network, engager) IN (SELECT c0, c1 FROM {keys}) RETURNING engager",
+        "DELETE FROM attestation WHERE (network, engager) IN (SELECT c0, c1 FROM {keys})"
+        f"{'' if anybody else ' AND attested_by = ?'} RETURNING engager",
         ("text", "text"),
-        [(network, engager) for engager in _sealed(accounts, pepper)],
+        [(network, engager) for engager in sealed],
+        () if anybody else (attested_by,),
     )
-    return Count(network, len(gone), count(session, network=network))
+    return Count(network, len(set(gone)), count(session, network=network))
 
 
 def count(session: Reading, *, network: str) -> int:
-    """How many accounts of a network are attested."""
-    rows = db.fetch(session, "SELECT COUNT(*) FROM attestation WHERE network = ?", (network,))
+    """How many accounts of a network are attested, by however many."""
+    rows = db.fetch(session, "SELECT COUNT(DISTINCT engager) FROM attestation WHERE network = ?", (network,))
     return int(rows[0][0])
 
 
@@ -85,7 +93,7 @@ def networks(session: Reading) -> list[str]:
 
 def engagers(session: Reading, *, network: str) -> list[str]:
     """The attested accounts of a network as keyed hashes."""
-    rows = db.fetch(session, "SELECT engager FROM attestation WHERE network = ? ORDER BY engager", (network,))
+    rows = db.fetch(session, "SELECT DISTINCT engager FROM attestation WHERE network = ? ORDER BY engager", (network,))
     return [engager for (engager,) in rows]
 
 
@@ -93,6 +101,11 @@ def _sealed(accounts: Sequence[str], pepper: bytes) -> list[str]:
     return sorted({events.seal(pepper, account) for account in accounts})
 
 
-def _known(session: Session, network: str, wanted: Sequence[str]) -> list[db.Row]:
-    sql = "SELECT a.engager FROM {keys} CROSS JOIN attestation a WHERE a.network = k.c0 AND a.engager = k.c1"
-    return db.fetch_keyed(session, sql, ("text", "text"), [(network, engager) for engager in wanted])
+def _known(session: Session, network: str, wanted: Sequence[str], attested_by: str) -> list[db.Row]:
+    sql = (
+        "SELECT a.engager FROM {keys} CROSS JOIN attestation a"
+        " WHERE a.network = k.c0 AND a.engager = k.c1 AND a.attested_by = k.c2"
+    )
+    return db.fetch_keyed(
+        session, sql, ("text", "text", "text"), [(network, engager, attested_by) for engager in wanted]
+    )

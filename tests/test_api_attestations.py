@@ -35,6 +35,19 @@ def test_attestations_are_withdrawn(partner: Holder) -> None:
     assert gone.json == {"network": "youtube", "changed": 1, "attested": 1}
 
 
+def test_a_partner_withdraws_its_own_attestations(
+    partner: Holder, operator: Holder, key_for: Callable[..., Holder]
+) -> None:
+    """Of two partners of a network neither undoes what the other stands by; an operator undoes both."""
+    zeta = key_for("partner", "zeta", networks=["youtube"])
+    partner.post(PATH, json=FANS)
+    assert zeta.delete(PATH, json=FANS).json == {"network": "youtube", "changed": 0, "attested": 2}
+    assert zeta.post(PATH, json=FANS).json == {"network": "youtube", "changed": 2, "attested": 2}
+    assert partner.delete(PATH, json=FANS).json == {"network": "youtube", "changed": 2, "attested": 2}
+    partner.post(PATH, json=FANS)
+    assert operator.delete(PATH, json=FANS).json == {"network": "youtube", "changed": 2, "attested": 0}
+
+
 def test_no_name_is_kept(partner: Holder, books: Database) -> None:
     """The database holds the keyed hash by which the account engages, who attested it and when."""
     partner.post(PATH, json={"network": "youtube", "accounts": ["fan-1"]})

@@ -188,16 +188,15 @@ class Nights:
             )
         )[0]
 
-    def attest(self, *accounts: str) -> attestations.Count:
+    def attest(self, *accounts: str, by: str = "acme") -> attestations.Count:
         """Attest accounts."""
-        given = {"network": NETWORK, "accounts": accounts, "attested_by": "acme", "pepper": PEPPER, "now_us": 1}
+        given = {"network": NETWORK, "accounts": accounts, "attested_by": by, "pepper": PEPPER, "now_us": 1}
         return self.database.write(lambda session: attestations.attest(session, **given))  # type: ignore[arg-type]
 
-    def withdraw(self, *accounts: str) -> attestations.Count:
+    def withdraw(self, *accounts: str, by: str | None = "acme") -> attestations.Count:
         """Withdraw attestations."""
-        return self.database.write(
-            lambda session: attestations.withdraw(session, network=NETWORK, accounts=accounts, pepper=PEPPER)
-        )
+        given = {"network": NETWORK, "accounts": accounts, "attested_by": by, "pepper": PEPPER}
+        return self.database.write(lambda session: attestations.withdraw(session, **given))  # type: ignore[arg-type]
 
     def run(self, day: int, *, graphs: standing.Graphs | None = None, **more: Any) -> standing.Found:
         """One night's run."""
@@ -253,6 +252,23 @@ def test_where_nobody_is_attested_nothing_is_kept(nights: Nights) -> None:
     assert nights.withdraw("fan0", "fan9", "never") == attestations.Count(NETWORK, 2, 0)
     nights.run(DAY + 1)
     assert (nights.relative(), nights.figure()) == ({}, None)
+
+
+def test_who_attests_an_account_twice_counts_it_once(nights: Nights) -> None:
+    """Two who stand by the same account make the night that one does, and it lasts while either does."""
+    nights.attest("fan0", "fan1")
+    nights.run(DAY)
+    alone = nights.relative(), nights.figure()
+    assert nights.attest("fan0", by="zeta") == attestations.Count(NETWORK, 1, 2)
+    nights.run(DAY)
+    assert (nights.relative(), nights.figure()) == alone
+    assert nights.withdraw("fan0", "fan1", by="zeta") == attestations.Count(NETWORK, 1, 2)
+    nights.attest("fan0", by="zeta")
+    assert nights.withdraw("fan0") == attestations.Count(NETWORK, 1, 2)
+    nights.run(DAY)
+    assert (nights.relative(), nights.figure()) == alone
+    nights.attest("fan0")
+    assert nights.withdraw("fan0", "fan1", by=None) == attestations.Count(NETWORK, 2, 0)
 
 
 def test_attested_accounts_that_fell_silent_leave_everyone_unknown(nights: Nights) -> None:

@@ -109,7 +109,7 @@ def revoke(terminal: Terminal, key_id: str) -> None:
 )
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--network", type=Network(), required=True, help="The network whose accounts they are.")
-@click.option("--withdraw", is_flag=True, help="Attest them no longer.")
+@click.option("--withdraw", is_flag=True, help="Attest them no longer, whoever did.")
 @click.pass_obj
 def attest(terminal: Terminal, file: TextIO, network: str, withdraw: bool) -> None:
     """Attest accounts that are known to be real people's, one id of the network's a line; - reads stdin.
@@ -122,7 +122,8 @@ def attest(terminal: Terminal, file: TextIO, network: str, withdraw: bool) -> No
     accounts = [account for line in file if (account := line.strip())]
     pepper, changed = terminal.settings().key("pepper"), 0
     change = partial(attestations.attest, attested_by="operator", now_us=terminal.clock())
-    change = partial(attestations.withdraw if withdraw else change, network=network, pepper=pepper)
+    change = partial(attestations.withdraw, attested_by=None) if withdraw else change
+    change = partial(change, network=network, pepper=pepper)
     with terminal.database() as database:
         for start in range(0, len(accounts), attestations.MOST):
             told = database.write(partial(change, accounts=accounts[start : start + attestations.MOST]))

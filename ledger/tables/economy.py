@@ -129,12 +129,12 @@ class Reading(SQLModel, table=True):
 
 
 class Attestation(SQLModel, table=True):
-    """An account that a partner vouches for: where standing starts from. Known by a keyed hash only."""
+    """An account that somebody vouches for: where standing starts from. Known by a keyed hash only."""
 
     __table_args__ = (LOOKUP,)
     network: str = Field(sa_type=String(64), primary_key=True)
     engager: str = Field(sa_type=String(32), primary_key=True)
-    attested_by: str = Field(sa_type=String(64))
+    attested_by: str = Field(sa_type=String(64), primary_key=True)
     attested_at_us: int = Field(sa_type=BigInteger)
 
 

@@ -129,7 +129,7 @@ def upgrade() -> None:
         sa.Column("engager", sa.String(length=32), nullable=False),
         sa.Column("attested_by", sa.String(length=64), nullable=False),
         sa.Column("attested_at_us", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("network", "engager", name=op.f("pk_attestation")),
+        sa.PrimaryKeyConstraint("network", "engager", "attested_by", name=op.f("pk_attestation")),
     )
     op.create_table(
         "standing",
