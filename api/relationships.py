@@ -80,7 +80,7 @@ class RelatedOut(fields.Shown):
     status = ma.fields.String(**fields.told("how they stand"), validate=ma.validate.OneOf(STATUSES))
     since = fields.Day(**fields.told("the day of the last step; being blocked on top of it has no day of its own"))
     exchanges = ma.fields.Integer(**fields.told("genuine exchanges that counted, since the last introduction"))
-    established = ma.fields.Boolean(**fields.told("whether a pitch still costs a stranger's price"))
+    established = ma.fields.Boolean(**fields.told("whether a pitch no longer costs a stranger's price"))
     missing = ma.fields.Nested(
         LackingOut(),
         **fields.told("what is missing until it is established; null where it is, or the brand is not let in"),

@@ -83,7 +83,7 @@ def _service(
 @click.command(short_help="Run the scheduler alone.", epilog="Example:  trust-ledger jobs  (beside serve --no-jobs)")
 @click.pass_obj
 def jobs(terminal: Terminal) -> None:
-    """Run the scheduler until SIGTERM: settlement, checkpoints and verification, each day once.
+    """Run the scheduler until SIGTERM: standing, settlement, labels, what came due, checkpoints and verification.
 
     Any number may run on one database: each piece of work is done by whoever claims it first.
 
