@@ -22,7 +22,7 @@ LEGEND = {
 STEPS = (1, 2, 5)
 LEAST_SPAN = 10 * MICROS
 SMALL = (280, 84)
-LETTER = 6.2  # the widest that a letter of a flag is on average, in pixels
+LETTER, APART = 6.2, 4  # how wide a letter of a flag is on average, and how far apart two are, in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +149,15 @@ def _spots(frame: Frame, points: Sequence[Point], marks: Sequence[tuple[Mark, st
 
 def _flags(frame: Frame, changes: Sequence[tuple[Relabelling, str]]) -> Iterator[Flag]:
     """Changes of the label, the newest first: that one has room, an earlier one is named where it covers no later."""
-    room: float = frame.width - frame.right
+    room: float = frame.width - frame.right + APART
     for change, title in reversed(changes):
         x, width = frame.x(change.day), len(change.now) * LETTER
-        if x + width <= room:
+        if x + width + APART <= room:
             yield Flag(x, change.now, change.now, x, "start", title)
-            room = x - 4
+            room = x
         elif frame.left <= x - width and x <= room:
             yield Flag(x, change.now, change.now, x, "end", title)
-            room = x - width - 4
+            room = x - width - APART
         else:
             yield Flag(x, change.now, "", x, "start", title)
 

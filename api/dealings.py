@@ -108,11 +108,11 @@ def _tie(seen: Seen, today: int) -> Tie:
 
 def _accepted(seen: Seen, today: int) -> str:
     if seen.established:
-        return f"Established, with {_exchanges(seen.exchanges)}: its pitches no longer cost what a stranger's do."
+        return f"Established, with {_exchanges(seen.exchanges)}: it is no longer priced as a stranger."
     missing = [f"{seen.lacking} more genuine {_plural(seen.lacking, 'exchange')}"] if seen.lacking else []
     if seen.established_from is not None and seen.established_from > today:
         missing.append(f"time until {sheet.spoken_day(seen.established_from)}")
-    return f"Not established yet: {' and '.join(missing)} missing. Until then its pitches cost what a stranger's do."
+    return f"Not established yet: {' and '.join(missing)} missing. Until then it is priced as a stranger."
 
 
 def _over(seen: Seen, today: int) -> str:

@@ -342,6 +342,19 @@ def test_whoever_pitches_too_much_is_told_to_stop(addresses: dict[str, str], bro
     page.context.close()
 
 
+def test_changes_of_a_label_are_named_on_the_chart(addresses: dict[str, str], browser: Browser) -> None:
+    """A creator who sold out: each change has its line, and the last one its name, on a phone as well."""
+    for width in (WIDE, PHONE):
+        page = opened(browser, addresses["sold"], width=width, scheme="light")
+        drawn = page.locator(".chart:visible")
+        assert drawn.locator(".flag").count() == 4
+        assert drawn.locator(".flag-text").last.text_content() == "sellout"
+        told = drawn.locator("desc").text_content() or ""
+        assert "The label changed 4 times, last from stretched to sellout on" in told
+        assert "the label changed" in page.locator(".legend").inner_text()
+        page.context.close()
+
+
 def test_an_empty_book_claims_nothing(client: FlaskClient, public_creator_id: str) -> None:
     """Before anything is known there is no reliability, and nothing to bring back."""
     text = client.get("/c/grace").text
@@ -393,6 +406,8 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
         "cleared_owner": whole["juno-plays"],
         "evaded": f"{root}/c/ines-fixes",
         "sold": f"{root}/c/tobi-trails",
+        "brands": whole["mara-bakes"],
+        "brand": f"{whole['mara-bakes']}&meter=brand:oat-and-rye",
         "contest": f"{whole['wen-by-the-sea'].replace('?', '/contest?')}&meter=network:photo&seq=2",
     }
     server.shutdown()
@@ -440,7 +455,7 @@ def opened(browser: Browser, url: str, *, width: int, scheme: Any) -> Page:
     return page
 
 
-SEEN = ["public", "owner", "empty", "red", "lost", "front", "contest"]
+SEEN = ["public", "owner", "brands", "brand", "sold", "empty", "red", "lost", "front", "contest"]
 
 
 @pytest.mark.parametrize("seen", SEEN)
