@@ -194,10 +194,10 @@ def _digest(path: Path, head: bytes) -> tuple[str, int]:
 def _lines(run: Run, file: BinaryIO, count: Count) -> Iterator[Line]:
     """Every line of the file by number, with its event unless the line is bad or names the columns."""
     latest: dict[str, Latest] = {}
-    for number, raw in enumerate(_raw_lines(file), start=1):
+    for number, raw in enumerate(raw_lines(file), start=1):
         count.lines = number
         try:
-            text = _text(raw, number)
+            text = text_of(raw, number)
             if number == 1 and run.format.is_header(text):
                 count.skipped += 1
                 yield number, None
@@ -213,7 +213,7 @@ def _lines(run: Run, file: BinaryIO, count: Count) -> Iterator[Line]:
             yield number, None
 
 
-def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
+def raw_lines(file: BinaryIO) -> Iterator[bytes]:
     """Lines without their ends; one that is too long is cut just past the limit, its rest is dropped."""
     while raw := file.readline(LONGEST_LINE + 2):
         rest = raw
@@ -222,7 +222,8 @@ def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
         yield raw.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _text(raw: bytes, number: int) -> str:
+def text_of(raw: bytes, number: int) -> str:
+    """What a line says. Raises BadLine where it is too long, not UTF-8, or blank."""
     if len(raw) > LONGEST_LINE:
         raise BadLine(f"longer than {LONGEST_LINE} bytes")
     try:

@@ -411,6 +411,20 @@ def test_accounts_are_attested_from_a_file(set_up: Shell) -> None:
     assert "nowhere.txt" in set_up("attest", "nowhere.txt", "--network", "video", code=USAGE).stderr
 
 
+def test_lines_that_hold_no_account_are_named(set_up: Shell) -> None:
+    """What is not UTF-8, too long or holds control characters is named by line, and then nobody is attested."""
+    raw = b"fan-1\nfan\xff-2\n\n" + b"x" * 201 + b"\nfan\x07-3\n" + "fän-4\n".encode()
+    (set_up.folder / "accounts.txt").write_bytes(raw)
+    told = set_up("attest", "accounts.txt", "--network", "video", code=WRONG).stderr
+    assert "accounts.txt: line 2 not UTF-8 at byte 3" in told
+    assert re.findall(r"line (\d+) ", told) == ["2", "4", "5"]
+    assert "3 of 5 lines hold no account's id: nothing was done" in told
+
+    (set_up.folder / "accounts.txt").write_bytes(b"\xef\xbb\xbffan-1\r\n" + b"x" * 200)
+    told = set_up("attest", "accounts.txt", "--network", "video").stderr
+    assert "2 of 2 accounts changed; 2 of video are attested now" in told
+
+
 # link
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TextIO
+from typing import BinaryIO
 
 import click
 
-from ledger import attestations, creators, links
+from ledger import attestations, creators, imports, links
 from ledger import keys as keys_of
 from ledger.commands.terminal import Network, Terminal, iso_time, say
+from ledger.kinds.facts import Name
 
 COLUMNS = ("id", "role", "owner", "networks", "scopes", "state", "note")
+ACCOUNT = Name("an account's id on its network")
 
 
 @click.group(short_help="Make, list and end API keys.", epilog="Example:  trust-ledger keys list")
@@ -107,19 +109,20 @@ def revoke(terminal: Terminal, key_id: str) -> None:
     short_help="Attest accounts of a network.",
     epilog="Example:  trust-ledger attest accounts.txt --network video",
 )
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @click.option("--network", type=Network(), required=True, help="The network whose accounts they are.")
 @click.option("--withdraw", is_flag=True, help="Attest them no longer, whoever did.")
 @click.pass_obj
-def attest(terminal: Terminal, file: TextIO, network: str, withdraw: bool) -> None:
+def attest(terminal: Terminal, file: BinaryIO, network: str, withdraw: bool) -> None:
     """Attest accounts that are known to be real people's, one id of the network's a line; - reads stdin.
 
     Standing starts from them, from the next night on: where nobody is attested, every engager counts alike. Only
-    keyed hashes are kept. It can be run again.
+    keyed hashes are kept. It can be run again. An id has up to 200 characters; where a line holds none, every such
+    line is named and nothing is done.
 
     Exit codes: 0 done; 1 the database or the file refused, and why; 2 wrong usage.
     """
-    accounts = [account for line in file if (account := line.strip())]
+    accounts = _accounts(file)
     pepper, changed = terminal.settings().key("pepper"), 0
     change = partial(attestations.attest, attested_by="operator", now_us=terminal.clock())
     change = partial(attestations.withdraw, attested_by=None) if withdraw else change
@@ -130,6 +133,28 @@ def attest(terminal: Terminal, file: TextIO, network: str, withdraw: bool) -> No
             changed += told.changed
         attested = database.read(partial(attestations.count, network=network))
     say(f"{changed:,} of {len(accounts):,} accounts changed; {attested:,} of {network} are attested now")
+
+
+def _accounts(file: BinaryIO) -> list[str]:
+    """The ids in a file. Ends the command where lines hold none, naming each."""
+    found = list(_read(file))
+    wrong = [f"{file.name}: line {number} {told}" for number, told, is_good in found if not is_good]
+    for each in wrong[: imports.MOST_NAMED]:
+        say(each)
+    if wrong:
+        raise click.ClickException(f"{len(wrong)} of {len(found)} lines hold no account's id: nothing was done")
+    return [told for _, told, _ in found]
+
+
+def _read(file: BinaryIO) -> Iterator[tuple[int, str, bool]]:
+    """Every line that is not blank by number: its id, or what is wrong with it."""
+    for number, raw in enumerate(imports.raw_lines(file), start=1):
+        if not raw.strip():
+            continue
+        try:
+            yield number, ACCOUNT.read(imports.text_of(raw, number).strip()), True
+        except ValueError as wrong:
+            yield number, str(wrong), False
 
 
 @click.command(
