@@ -11,6 +11,12 @@ from ledger import claims, db, migrations
 from ledger.db import Reading
 
 
+HOLDS = " OR ".join(
+    f"{pool} <> 0"
+    for pool in ("fresh", "bedrock", "mending_pitch", "mending_breach", "credits", "drains", "known", "pitches")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far the jobs have come: the day the oldest live book is settled through, and the last good verify."""
@@ -32,7 +38,7 @@ def stored(session: Reading) -> str:
 
 
 def progress(session: Reading) -> Progress:
-    """How far the jobs have come. Reads every live book's row."""
-    oldest = db.fetch(session, "SELECT MIN(settled_through) FROM book WHERE live")
+    """How far the jobs have come. Reads every live book's row; one that holds nothing has nothing to settle."""
+    oldest = db.fetch(session, f"SELECT MIN(settled_through) FROM book WHERE live AND ({HOLDS})")
     verified = claims.latest(session, job="verify")
     return Progress(oldest[0][0], verified.ran_at_us if verified else None)

@@ -63,6 +63,16 @@ def test_lag_is_that_of_the_oldest_live_book(client: Any, partner: Holder, creat
     assert client.get("/readyz").json["lag_days"] == 0
 
 
+def test_a_book_that_holds_nothing_makes_no_lag(
+    client: Any, brand: Holder, public_creator_id: str, clock: Clock
+) -> None:
+    """A brand that introduced itself and waits has a book with nothing to settle in it."""
+    asked = {"creator": public_creator_id, "brand": "nike"}
+    assert brand.post("/v1/relationships", json=asked).status_code == 201
+    clock.pass_days(5)
+    assert client.get("/readyz").json["lag_days"] in (None, 0)
+
+
 def test_the_last_good_verify_is_told(client: Any, books: Database) -> None:
     """Readiness says how long ago the books were last found without fault."""
 

@@ -39,13 +39,19 @@ def price(facts: BreachFacts, context: Context) -> list[Line]:
     """(B + mending, at least 0, + floor) * share of the severity, less if self-reported. Lost until owned."""
     policy = context.policy
     own = policy["breach.self_reported"] if facts.self_reported else PPM
-    return [Line("breach", charge(facts.severity, context, self_reported=own))]
+    return [Line("breach", charge(facts.severity, context, category=facts.category, self_reported=own))]
 
 
-def charge(severity: int, context: Context, *, self_reported: int = PPM) -> dict[str, int]:
-    """The factors of what a breach of that severity takes today."""
-    policy = context.policy
+def charge(severity: int, context: Context, *, category: str | None = None, self_reported: int = PPM) -> dict[str, int]:
+    """The factors of what a breach of that severity takes today; of its category, or the one that was alleged.
+
+    Severity and category (its place among CATEGORIES) are there to be read: the amount comes from the share.
+    """
+    policy, alleged = context.policy, context.allegation
+    named = category or (alleged.category if alleged else "other")
     return {
+        "severity": severity,
+        "category": CATEGORIES.index(named),
         "standing": context.state.at_stake,
         "floor": policy["breach.floor"],
         "share": policy[f"breach.severity_{severity}"],
@@ -68,10 +74,12 @@ def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     if "charge" in factors:
         brand = facts.get("brand", "a brand")
         return f"The pitch for {brand} was hidden from your audience: a breach, until you own it."
-    severity = {1: "slight", 2: "notable", 3: "serious", 4: "grave"}[facts.get("severity", 1)]
-    own = " You brought it up first, so it weighs less." if factors["self_reported"] < PPM else ""
-    category = facts.get("category", "other")
+    severity = {1: "slight", 2: "notable", 3: "serious", 4: "grave"}[factors["severity"]]
+    category = CATEGORIES[factors["category"]]
     named = "" if category == "other" else f" ({category})"
+    if facts.get("stance") == "owns":
+        return f"A {severity} breach of trust{named}, which you owned to. An apology wins part of it back."
+    own = " You brought it up first, so it weighs less." if factors["self_reported"] < PPM else ""
     return f"A {severity} breach of trust{named}, substantiated. Lost until you own it.{own}"
 
 
