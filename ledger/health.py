@@ -10,7 +10,6 @@ from alembic.script import ScriptDirectory
 from ledger import claims, db, migrations
 from ledger.db import Reading
 
-
 HOLDS = " OR ".join(
     f"{pool} <> 0"
     for pool in ("fresh", "bedrock", "mending_pitch", "mending_breach", "credits", "drains", "known", "pitches")
