@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from ledger import chain, db, policy, tables
+from ledger.aside import Aside
 from ledger.books import BOOK_COLUMNS, ENTRY_COLUMNS, BookKey
 from ledger.checkpoints import Checkpoint
 from ledger.db import Row, Session
@@ -21,7 +22,8 @@ from ledger.errors import InvalidPolicy
 from ledger.keeping import KEPT, TIES, Kept
 from ledger.memory import Memory
 from ledger.policy import Policy, Schedule
-from ledger.replay import Aside, EntryRow, EventRow, Replay, Undone, Wrong
+from ledger.replay import Replay
+from ledger.stored import EntryRow, EventRow, Undone, Wrong
 
 EVENT = tables.Event.__table__  # type: ignore[attr-defined]
 EVENT_COLUMNS = ", ".join(f"v.{column.name}" for column in EVENT.columns)
@@ -111,6 +113,7 @@ def verify(
         _check_policies(audit)
         for span in _spans(session):
             _check_span(audit, span)
+        _check_aside(audit)
         _check_leaves_left(audit)
         _check_events_left(audit)
     except Found as found:
@@ -213,8 +216,18 @@ def _replay(audit: Audit, key: BookKey) -> Replay:
     """A book to be worked out again, beside what the creator's earlier books told of it."""
     creator_id, meter = key
     if creator_id != audit.creator_id:
+        _check_aside(audit)
         audit.creator_id, audit.aside = creator_id, Aside()
     return Replay(meter, audit.schedule, audit.policies, Memory(), audit.aside)
+
+
+def _check_aside(audit: Audit) -> None:
+    """Whatever a creator's books hold of events that are another book's, that book came to answer for."""
+    left = audit.aside.left()
+    if left is not None:
+        row = left.rows[0]
+        what = f"its event {row.event_id} belongs to {left.event.meter}, which knows nothing of it"
+        raise Found((row.creator_id, row.meter), row.seq, what)
 
 
 def _pages(audit: Audit, span: Span) -> Iterator[list[EntryRow]]:
@@ -382,3 +395,4 @@ def _name_orphan(audit: Audit) -> None:
             meter, seq, made = row.meter, 0, []
         if made != [(row.event_id,)]:
             raise Found((row.creator_id, meter), seq, f"the event {row.event_id} says it made this entry: it did not")
+    raise Found(FIRST, 0, f"there are other events than the {audit.events} that the entries name, or that were refused")

@@ -23,7 +23,7 @@ from ledger.kinds.base import Context, Factors, Kind, Line
 from ledger.kinds.burst import HOUR_US, ReleaseFacts
 from ledger.memory import UNDOING, Planned, Spoken, Told, reference
 from ledger.policy import Policy, Schedule
-from ledger.replay import EntryRow, EventRow
+from ledger.stored import EntryRow, EventRow
 
 OUR_OWN = ("release", "label", "policy_marker")  # a busy day, or a new label, there need be none here
 FORMAL = ("backfill_closed", "out_of_order")  # refused for the order in which it came, whatever the rules

@@ -5,13 +5,14 @@ Nothing stored is believed: hashes, amounts, balances, times and memos are compu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
 
 from ledger import books, chain, contexts, economy, kinds, upkeep
+from ledger.aside import Aside, Half, disagreement, misplaced
 from ledger.db import Row
 from ledger.economy import DAY_US, PPM, Pools, State
 from ledger.errors import LedgerError, UnknownReference
@@ -19,69 +20,13 @@ from ledger.kinds import facts as facts_of
 from ledger.kinds.base import Context, Factors, Line
 from ledger.memory import REFERABLE, Memory, Planned, Spoken, Told
 from ledger.policy import Policy, Schedule
+from ledger.stored import EntryRow, EventRow, Undone, Wrong, compare, differs
 
 SETTLEMENT = "settlement"
 REMEMBERED = (
     *("credits_total", "drains_total", "breaches_total", "apologies_total", "last_pitch_day", "label", "holds"),
     *("generous", "usual", "busy", "busy_day"),
 )
-
-
-class EntryRow(NamedTuple):
-    """An entry's columns in table order."""
-
-    creator_id: str
-    meter: str
-    seq: int
-    kind: str
-    about: int | None
-    event_id: str | None
-    event_hash: bytes
-    policy_version: str
-    factors: str
-    fresh: int
-    bedrock: int
-    mending_pitch: int
-    mending_breach: int
-    world: int
-    fresh_after: int
-    bedrock_after: int
-    mending_pitch_after: int
-    mending_breach_after: int
-    credits_after: int
-    drains_after: int
-    known_after: int
-    pitches_after: int
-    settled_through: int
-    recorded_at_us: int
-    hash_version: int
-    prev_hash: bytes
-    hash: bytes
-
-
-class EventRow(NamedTuple):
-    """An event's columns in table order."""
-
-    creator_id: str
-    event_id: str
-    source: str
-    external_ref: str
-    meter: str
-    kind: str
-    facts: str
-    occurred_at_us: int
-    received_at_us: int
-    outcome: str
-    digest: bytes
-    salt: bytes
-    hash: bytes
-
-
-class Undone(NamedTuple):
-    """The event that a reversal undoes, and the entries that it made."""
-
-    event: EventRow
-    entries: Sequence[Row]
 
 
 class Priced(NamedTuple):
@@ -91,26 +36,6 @@ class Priced(NamedTuple):
     context: Context
     lines: list[Line]
     own: bool
-
-
-@dataclass(slots=True)
-class Aside:
-    """What the books of a creator that come first tell of events that are another book's: by event id and meter."""
-
-    told: dict[tuple[str | None, str], Priced] = field(default_factory=dict)
-
-    def of(self, event_id: str) -> dict[str, Priced]:
-        """What other books hold of an event, by meter."""
-        return {meter: priced for (event, meter), priced in self.told.items() if event == event_id}
-
-
-class Wrong(Exception):
-    """What is stored is not what it has to be. `seq` is the entry meant."""
-
-    def __init__(self, seq: int, what: str) -> None:
-        super().__init__(what)
-        self.seq = seq
-        self.what = what
 
 
 @dataclass(slots=True)
@@ -134,8 +59,10 @@ class Replay:
     _entry_policy: str = ""
     _priced: Priced | None = None
     _due: list[Any] = field(default_factory=list)
+    _named: tuple[str, ...] = ()
     _entries: list[Planned] = field(default_factory=list)
-    _spoken: dict[tuple[str, str], Spoken] = field(default_factory=dict)
+    _rows: list[EntryRow] = field(default_factory=list)
+    _spoken: dict[tuple[str, str], tuple[Spoken, tuple[str, ...]]] = field(default_factory=dict)
 
     def take(self, row: EntryRow, event: EventRow | None, target: Undone | None) -> None:
         """Check the next entry and take it in. `target` is the event it reverses, by its entry. Raises Wrong."""
@@ -196,7 +123,7 @@ class Replay:
         if row.policy_version != self.schedule.at(day - 1, version).version:
             raise Wrong(row.seq, f"its policy {row.policy_version} was not in force")
         pools = Pools(*(now - then for now, then in zip(after[:4], self.state[:4], strict=True)))
-        _compare(row, pools, after, "accrual gives")
+        compare(row, pools, after, "accrual gives")
         self.opening = after.standing
         return after
 
@@ -209,7 +136,7 @@ class Replay:
         move = kinds.amounts(row.kind, factors, policy.rates)
         pools = economy.land(before, move)
         after = economy.advance(before, pools, move)
-        _compare(row, pools, after, "its factors give")
+        compare(row, pools, after, "its factors give")
         if event is None:
             raise Wrong(row.seq, f"its event {row.event_id} is missing")
         priced = self._priced
@@ -219,10 +146,9 @@ class Replay:
         self._hear(row, event, after)
         line = Line(row.kind, factors)
         self._entries.append(Planned(row.seq, line, row.about, move, pools, after))
-        if priced.own:
-            self._check_line(row, priced.lines[len(self._entries) - 1])
-        else:
-            priced.lines.append(line)
+        self._rows.append(row)
+        if priced.own and (wrong := differs(row, priced.lines[len(self._entries) - 1])):
+            raise Wrong(row.seq, wrong)
         if not self._due:
             self._keep(event, priced)
         return after
@@ -236,10 +162,10 @@ class Replay:
             amount = sum(-item.pools.world for item in self._entries)
             seqs = tuple(item.seq for item in self._entries)
             brand = getattr(told.facts, "brand", "")
-            self._spoken[told.ref] = Spoken(told.kind, context.occurred_day, amount, seqs, brand)
+            self._spoken[told.ref] = Spoken(told.kind, context.occurred_day, amount, seqs, brand), self._named
         upkeep.keep(self.memory, told, context, self._entries, own=priced.own)
         if not priced.own:
-            self.aside.told[event.event_id, self.meter] = priced
+            self.aside.put(Half(event, context, self._rows))
 
     def _on(self, day: int, seq: int) -> State:
         """The state on a day that no settlement leads to: only an empty one stays what it was."""
@@ -268,11 +194,14 @@ class Replay:
             raise Wrong(row.seq, f"its event {row.event_id} has a hash that is not that of what it says")
         self._check_clock(row, event)
         entries = orjson.loads(event.outcome)["entries"]
-        self._event_id, self._entries = row.event_id, []
+        self._event_id, self._entries, self._rows = row.event_id, [], []
         self._due = [entry for entry in entries if entry[0] == self.meter]
+        self._named = tuple(dict.fromkeys(entry[0] for entry in entries))
         self.events += entries[0][:2] == [row.meter, row.seq]
         if not self._due:
             raise Wrong(row.seq, f"its event {row.event_id} names no entry of this book")
+        if wrong := misplaced(event, kinds.KINDS[event.kind], self._named, self.meter):
+            raise Wrong(row.seq, f"its event {row.event_id} {wrong}")
 
     def _price(
         self, row: EntryRow, event: EventRow, target: Undone | None, factors: Factors, *, before: State, policy: Policy
@@ -281,9 +210,9 @@ class Replay:
         self._entry_policy = policy.version
         own = event.meter == self.meter
         try:
-            told = self._told(row, event, target, factors, before, policy)
-            beside = self.aside.of(event.event_id) if own and told.kind.beside else {}
-            relationship = next((priced.context.relationship for priced in beside.values()), None)
+            told, spoken = self._told(row, event, target, factors, before, policy)
+            halves = self.aside.take(event.event_id) if own else {}
+            relationship = next((half.context.relationship for half in halves.values()), None)
             context = contexts.context_of(
                 self.memory,
                 told,
@@ -297,7 +226,8 @@ class Replay:
             if not own:
                 return Priced(told, context, [], own)
             lines = told.kind.price(told.facts, context)
-            self._check_beside(row, event, told, lines, beside)
+            if wrong := disagreement(told, self._named, spoken, halves, lines):
+                raise Wrong(row.seq, f"its event {event.event_id} {wrong}")
         except LedgerError as error:
             raise Wrong(row.seq, f"its event {event.event_id} cannot have been posted: {error.detail}") from error
         if len(lines) != len(self._due):
@@ -306,8 +236,8 @@ class Replay:
 
     def _told(
         self, row: EntryRow, event: EventRow, target: Undone | None, stated: Factors, before: State, policy: Policy
-    ) -> Told:
-        """The event as posting saw it.
+    ) -> tuple[Told, tuple[str, ...]]:
+        """The event as posting saw it, and the books of the event that it speaks of, its own first.
 
         What nothing stored can prove is taken as stated in the factors of its first entry: the audience of an account,
         which partners change, an engager's standing on that night, favours returned, and that one had been forgotten.
@@ -328,24 +258,12 @@ class Replay:
             standing = stated["standing"]
             low = standing - policy["engagement.standing_floor"] if standing < PPM else None
             told = told._replace(engager_standing=low, forgotten=stated["repeat"] == PPM)
-            return told._replace(mutual=stated["reciprocity"] < PPM)
-        if row.kind == "reversal":
-            return told._replace(spoken=self._spoken_of(told, target))
+            return told._replace(mutual=stated["reciprocity"] < PPM), ()
         ref = told.refers_to
-        return told._replace(spoken=self._spoken.get(ref)) if ref else told
-
-    def _check_beside(
-        self, row: EntryRow, event: EventRow, told: Told, lines: list[Line], beside: Mapping[str, Priced]
-    ) -> None:
-        """What the event did to other books is what it comes to there."""
-        named = {entry[0] for entry in orjson.loads(event.outcome)["entries"]} - {self.meter}
-        if named != beside.keys():
-            meter = min(named ^ beside.keys())
-            raise Wrong(row.seq, f"its event {event.event_id} and the book {meter} disagree on whether it touched it")
-        for meter, priced in beside.items():
-            due = told.kind.beside(told.facts, priced.context, lines) if told.kind.beside else []
-            if [(line.kind, line.factors) for line in due] != [(line.kind, line.factors) for line in priced.lines]:
-                raise Wrong(row.seq, f"its event {event.event_id} did something else to the book {meter}")
+        if ref is None:
+            return told, ()
+        spoken, named = self._undone(ref, target) if row.kind == "reversal" else self._spoken.get(ref, (None, ()))
+        return told._replace(spoken=spoken if event.meter in named[:1] else None), named
 
     def _check_clock(self, row: EntryRow, event: EventRow) -> None:
         """A live entry is recorded when it came, a backfilled one when it happened; never before the last one."""
@@ -365,36 +283,15 @@ class Replay:
             raise Wrong(row.seq, f"its policy {row.policy_version} was not in force")
         self.live = self.live or row.recorded_at_us != past
 
-    def _check_line(self, row: EntryRow, line: Line) -> None:
-        """The entry is the line that its event comes to. As text, because 1.0 and true are not 1."""
-        if row.kind != line.kind:
-            raise Wrong(row.seq, f"its kind is {row.kind}, but its event comes to {line.kind}")
-        about = row.seq - 1 if line.linked else line.about
-        if row.about != about:
-            raise Wrong(row.seq, f"it is about entry {row.about}, but must be about {about}")
-        if row.factors != orjson.dumps(line.factors, option=orjson.OPT_SORT_KEYS).decode():
-            held = orjson.loads(row.factors)
-            names = [*line.factors, *held]
-            name = next((name for name in names if held.get(name) != line.factors.get(name)), "text")
-            due = line.factors.get(name, line.factors)
-            raise Wrong(row.seq, f"its factor {name} is {held.get(name, row.factors)}, but must be {due}")
-
-    def _spoken_of(self, told: Told, target: Undone | None) -> Spoken:
-        """The event that a reversal undoes, by the first of its entries."""
-        ref = (target.event.source, target.event.external_ref) if target else None
-        if target is None or ref != told.refers_to:
+    def _undone(self, ref: tuple[str, str], target: Undone | None) -> tuple[Spoken, tuple[str, ...]]:
+        """The event that a reversal undoes, by its entries here, and its books. Raises UnknownReference."""
+        if target is None or ref != (target.event.source, target.event.external_ref):
             raise UnknownReference("it reverses an entry that its event does not name")
         entries = [books.written_of(entry, self.schedule) for entry in target.entries if entry[2] <= self.seq]
         for entry in (each for each in entries if each.seq not in self.memory.written):
             self.memory.note(entry)
         day = min(target.event.occurred_at_us // DAY_US, *(entry.day for entry in entries))
-        made = [entry for entry in orjson.loads(target.event.outcome)["entries"] if entry[0] == self.meter]
-        amount = sum(entry[3] for entry in made)
-        return Spoken(kinds.KINDS[target.event.kind], day, amount, tuple(entry.seq for entry in entries))
-
-
-def _compare(row: EntryRow, pools: Pools, after: State, source: str) -> None:
-    if row[9:13] != pools or row.world != pools.world:
-        raise Wrong(row.seq, f"its amounts are {row[9:14]}, but {source} {(*pools, pools.world)}")
-    if row[14:23] != after:
-        raise Wrong(row.seq, f"the balances after it are {row[14:23]}, but {source} {tuple(after)}")
+        told = orjson.loads(target.event.outcome)["entries"]
+        amount = sum(entry[3] for entry in told if entry[0] == self.meter)
+        spoken = Spoken(kinds.KINDS[target.event.kind], day, amount, tuple(entry.seq for entry in entries))
+        return spoken, tuple(dict.fromkeys(entry[0] for entry in told))

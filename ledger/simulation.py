@@ -21,8 +21,8 @@ from ledger.economy import DAY_US, State
 from ledger.errors import Conflict
 from ledger.policy import Policy, Schedule
 from ledger.rehearsal import Happening, Rehearsal
-from ledger.replay import EntryRow, EventRow
 from ledger.simulation_report import Part, Report, Shift
+from ledger.stored import EntryRow, EventRow
 
 FIRST = "00000000-0000-0000-0000-000000000000"
 CREATORS, SPAN = 200, 20_000

@@ -40,7 +40,7 @@ from ledger.keeping import KEPT
 from ledger.kinds import pitch
 from ledger.labels import NAMES
 from ledger.policy import Schedule
-from ledger.replay import EntryRow, EventRow
+from ledger.stored import EntryRow, EventRow
 from tests.conftest import ENGINES, Postgres
 from tests.desk import DAY, METER, Counter, noon, tell, variant
 
