@@ -63,7 +63,8 @@ def _again(version: str, known: dict[str, int], effective_day: int) -> bool:
     if version not in known:
         raise Conflict(f"another policy takes effect on {iso_day(effective_day)}: choose another day")
     if known[version] != effective_day:
-        raise Conflict(f"policy {version} is already announced for {iso_day(known[version])}")
+        told = f"policy {version} is already announced for {iso_day(known[version])}"
+        raise Conflict(f"{told}: to announce the same numbers for another day too, give the file another name")
     return False
 
 

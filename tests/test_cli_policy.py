@@ -60,6 +60,19 @@ def test_a_policy_is_announced_once_a_week_ahead(set_up: Shell) -> None:
     assert rows(set_up, "SELECT name FROM policy ORDER BY effective_day") == [("founding",), ("stricter",)]
 
 
+def test_an_announcement_is_taken_back_by_the_former_numbers_under_another_name(set_up: Shell) -> None:
+    """A version is announced once: for another day the error asks for another name, under which it is taken."""
+    set_up("policy", "announce", str(file_of(set_up, STRICTER.text)), "--effective", "2026-11-30")
+    former, back = str(file_of(set_up, FOUNDING.text, "former.toml")), variant(name="founding, again")
+    told = set_up("policy", "announce", former, "--effective", "2026-12-01", code=WRONG).stderr
+    assert f"policy {FOUNDING.version} is already announced for 2026-11-23" in told
+    assert "give the file another name" in told
+    told = set_up(
+        "policy", "announce", str(file_of(set_up, back.text, "back.toml")), "--effective", "2026-12-01"
+    ).stdout
+    assert "pitch.base: 0.06 share -> 0.05 share" in told
+
+
 @pytest.mark.parametrize(
     ("day", "why"), [("2026-11-29", "at least 7 days before"), ("2026-11-01", "at least 7 days before")]
 )
