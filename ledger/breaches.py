@@ -39,7 +39,10 @@ class OpenBreach:
 
 @dataclass(frozen=True, slots=True)
 class OpenAllegation:
-    """What is alleged and waits for an answer. Once it is substantiated, silence counts from `until_day` on."""
+    """What is alleged and waits for an answer. Once it is substantiated, silence counts from `until_day` on.
+
+    There are as many days to answer from the later of the two on, or from when the books heard of it.
+    """
 
     seq: int
     day: int
@@ -52,18 +55,22 @@ def unanswered(session: Reading, *, creator_id: str, meter: str, policy: Policy)
     """The allegations that nobody answered, dismissed or settled, oldest first."""
     rows = db.fetch(
         session,
-        "SELECT a.seq, a.day, a.category, a.severity, a.breach, v.received_at_us FROM allegation a"
+        "SELECT a.seq, a.day, a.category, a.severity, v.received_at_us, b.day, w.received_at_us FROM allegation a"
         " JOIN entry e ON e.creator_id = a.creator_id AND e.meter = a.meter AND e.seq = a.seq"
         " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
         " LEFT JOIN breach b ON b.creator_id = a.creator_id AND b.meter = a.meter AND b.seq = a.breach"
+        " LEFT JOIN entry f ON f.creator_id = a.creator_id AND f.meter = a.meter AND f.seq = a.breach"
+        " LEFT JOIN event w ON w.creator_id = f.creator_id AND w.event_id = f.event_id"
         " WHERE a.creator_id = ? AND a.meter = ? AND NOT a.answered AND (a.status = 'open'"
         " OR (a.status = 'substantiated' AND NOT b.owned AND NOT b.evaded AND NOT b.cleared)) ORDER BY a.day, a.seq",
         (creator_id, meter),
     )
     days = policy["allegation.answer_days"]
     return [
-        OpenAllegation(seq, day, category, severity, max(day, told_us // DAY_US) + days if charged else None)
-        for seq, day, category, severity, charged, told_us in rows
+        OpenAllegation(
+            seq, day, category, severity, None if found is None else max(day, us // DAY_US, found, at // DAY_US) + days
+        )
+        for seq, day, category, severity, us, found, at in rows
     ]
 
 

@@ -22,9 +22,10 @@ FIRST = ("00000000-0000-0000-0000-000000000000", "", 0)
 LONGEST_US = 360 * DAY_US  # what came due before that is told with that day: older events are not taken
 
 # Substantiated and not answered; neither the allegation nor its breach was filled in as past (written down as of a
-# moment before it came); known to the books for as long as one may take to answer; and never found silent before.
+# moment before it came); both known to the books for as long as one may take to answer; and never found silent before.
 SILENT = (
-    "SELECT a.creator_id, a.meter, a.seq, v.event_id, v.source, v.external_ref, v.received_at_us, a.day"
+    "SELECT a.creator_id, a.meter, a.seq, v.event_id, v.source, v.external_ref, v.received_at_us, a.day,"
+    " w.received_at_us, b.day"
     " FROM allegation a JOIN breach b ON b.creator_id = a.creator_id AND b.meter = a.meter AND b.seq = a.breach"
     " JOIN entry e ON e.creator_id = a.creator_id AND e.meter = a.meter AND e.seq = a.seq"
     " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
@@ -33,7 +34,7 @@ SILENT = (
     " WHERE (a.creator_id, a.meter, a.seq) > (?, ?, ?) AND a.status = 'substantiated' AND NOT a.answered"
     " AND NOT b.owned AND NOT b.evaded AND NOT b.cleared"
     " AND e.recorded_at_us >= v.received_at_us AND f.recorded_at_us >= w.received_at_us"
-    " AND a.day <= ? AND v.received_at_us <= ?"
+    " AND a.day <= ? AND v.received_at_us <= ? AND b.day <= ? AND w.received_at_us <= ?"
     " AND NOT EXISTS (SELECT 1 FROM event s WHERE s.creator_id = a.creator_id AND s.source = ?"
     " AND s.external_ref = 'silence:' || v.event_id)"
     " ORDER BY a.creator_id, a.meter, a.seq LIMIT ?"
@@ -121,13 +122,15 @@ def _post(session: Session, told: Sequence[NewEvent], *, clock: Callable[[], int
 
 def _silent(session: Session, after: tuple[object, ...], now_us: int, policy: Policy, limit: int) -> Sequence[Row]:
     days = policy["allegation.answer_days"]
-    return db.fetch(session, SILENT, (*after, now_us // DAY_US - days, now_us - days * DAY_US, events.OWN, limit))
+    until = (now_us // DAY_US - days, now_us - days * DAY_US)  # of the allegation, and of what was found
+    return db.fetch(session, SILENT, (*after, *until, *until, events.OWN, limit))
 
 
 def _silence(row: Row, now_us: int, policy: Policy) -> NewEvent:
-    """It happened when the days to answer had passed."""
-    creator_id, meter, _, event_id, source, external_ref, received_at_us, day = row
-    due_us = max(received_at_us, day * DAY_US) + policy["allegation.answer_days"] * DAY_US
+    """It happened when the days to answer had passed, from the later of what was alleged and what was found on."""
+    creator_id, meter, _, event_id, source, external_ref, received_at_us, day, found_at_us, found_day = row
+    since_us = max(received_at_us, day * DAY_US, found_at_us, found_day * DAY_US)
+    due_us = since_us + policy["allegation.answer_days"] * DAY_US
     return events.new_event(
         creator=str(creator_id),
         meter=meter,

@@ -82,7 +82,7 @@ def _undo(memory: Memory, told: Told, context: Context) -> None:
         _unmark(memory, items)
     now = memory.relationship
     if spoken and now and spoken.kind.name == "exchange" and any(item.move.credits for item in items):
-        memory.relationships[0] = now._replace(exchanges=max(0, now.exchanges - 1))
+        memory.relationships[0] = relationship.undone(now, day=spoken.day)
 
 
 def _unmark(memory: Memory, items: Sequence[Written]) -> None:

@@ -254,7 +254,7 @@ def with_allegations(counter: Counter) -> None:
     counter.one("dismissal", ref="l0:d", day=69, allegation="l0")
     counter.one("answer", ref="l1:a", day=69, happened=68, allegation="l1", stance="owns")
     counter.one("substantiation", ref="l2:s", day=70, allegation="l2", by="press", evidence="archive 1", severity=3)
-    counter.one("substantiation", ref="l3:s", day=70, happened=69, allegation="l3", by="court", evidence="case 1")
+    counter.one("substantiation", ref="l3:s", day=70, happened=67, allegation="l3", by="court", evidence="case 1")
     counter.one("apology", ref="l2:p", day=71, breach="l2", responsibility=True, repair=True)
     counter.one("reception", ref="l2:r", day=72, apology="l2:p", positive=90, negative=3)
     counter.one("reception", ref="l2:q", day=75, happened=74, apology="l2:p", positive=90, negative=300)

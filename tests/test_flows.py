@@ -233,7 +233,7 @@ def test_every_step_of_an_allegation(database: Database, state: str) -> None:
         creator = f"youtube:{step}"
         post(counter, "allegation", "a", 0, creator=creator, severity=2)
         for number, each in enumerate(so_far):
-            post(counter, kind_of(each), f"a:{number}", 14, creator=creator, **SAID[each])
+            post(counter, kind_of(each), f"a:{number}", 1 + 14 * number, creator=creator, **SAID[each])
         event = told(kind_of(step), "step", 15, creator=creator, **SAID[step])
         assert refused(counter, event, 15) == code, step
     verified(counter)
@@ -265,7 +265,7 @@ def test_cleared_is_as_if_it_had_never_been(database: Database) -> None:
         earn(counter, day, creator="youtube:u2")
     post(counter, "allegation", "a", 60, severity=4)
     post(counter, "substantiation", "s", 62, **SAID["substantiation"])
-    post(counter, "silence", "q", 75, **SAID["silence"])
+    post(counter, "silence", "q", 76, **SAID["silence"])
     post(counter, "apology", "p", 80, **SAID["apology"], repair=True)
     post(counter, "reception", "r", 85, apology="p", positive=900, negative=3)
     post(counter, "reception", "r2", 95, apology="p", positive=900, negative=3000)
@@ -407,6 +407,66 @@ def test_an_exchange_undone_does_not_make_an_acquaintance(database: Database) ->
     with_brand(counter)
     post(counter, "reversal", "r", 4, meter=NIKE, event="x1", why="fraud")
     assert counter.rows("SELECT exchanges FROM relationship") == [(2,)]
+    verified(counter)
+
+
+def again(counter: Counter, day: int) -> None:
+    """The relationship is ended, and a month later the brand is let in anew."""
+    post(counter, "relationship_ended", "e", day)
+    post(counter, "introduction", "i2", day + 30)
+    post(counter, "introduction_accepted", "i2:a", day + 30)
+
+
+def test_what_lies_before_a_brand_was_let_in_is_no_exchange(database: Database) -> None:
+    """Backdated exchanges earn nothing and make no acquaintance; nor do the same days pay again the second time."""
+    counter = Counter(database)
+    for kind, ref in LET_IN:
+        post(counter, kind, ref, 40)
+    before = holds(counter, NIKE, 40).standing
+    for ref, day in (("x1", 1), ("x2", 20), ("x3", 39)):
+        counter.post(told("exchange", ref, day), now_us=noon(40))
+    assert holds(counter, NIKE, 40).standing == before
+    post(counter, "exchange", "x4", 40)
+    post(counter, "exchange", "x5", 41)
+    assert counter.rows("SELECT exchanges FROM relationship") == [(2,)]
+    again(counter, 42)
+    before = holds(counter, NIKE, 72).standing
+    for ref, day in (("y1", 39), ("y2", 40), ("y3", 41), ("y4", 60)):
+        counter.post(told("exchange", ref, day), now_us=noon(72))
+    assert holds(counter, NIKE, 72).standing == before
+    assert counter.rows("SELECT exchanges, exchange_day FROM relationship") == [(0, DAY + 41)]
+    post(counter, "exchange", "y5", 72)
+    assert counter.rows("SELECT exchanges FROM relationship") == [(1,)]
+    verified(counter)
+
+
+def test_an_exchange_of_an_earlier_time_is_undone_without_the_new_one(database: Database) -> None:
+    """Its credit is gone; what the brand has exchanged since it was let in again stays counted."""
+    counter = Counter(database)
+    with_brand(counter)
+    again(counter, 3)
+    post(counter, "exchange", "y1", 33)
+    post(counter, "exchange", "y2", 34)
+    before = holds(counter, NIKE, 35).standing
+    post(counter, "reversal", "r", 35, meter=NIKE, event="x1", why="fraud")
+    assert holds(counter, NIKE, 35).standing < before
+    assert counter.rows("SELECT exchanges FROM relationship") == [(2,)]
+    verified(counter)
+
+
+@pytest.mark.parametrize(
+    ("now", "positive", "gains"),
+    [("accepted", 20, True), ("accepted", 19, False), ("ended", 900, False), ("brand_blocked", 900, False)],
+)
+def test_a_pitch_went_well_where_enough_say_so(database: Database, now: str, positive: int, gains: bool) -> None:
+    """Rapport takes as many reactions as the prior assumes, and a brand that is still let in."""
+    counter = Counter(database)
+    with_brand(counter)
+    post(counter, "pitch", "p", 3, brand="nike", disclosure="clear")
+    if now != "accepted":
+        post(counter, {"ended": "relationship_ended"}.get(now, now), "z", 4)
+    receipt = post(counter, "outcome", "o", 12, pitch="p", positive=positive, negative=0)
+    assert ("rapport" in [entry.kind for entry in receipt.entries]) == gains
     verified(counter)
 
 

@@ -350,7 +350,8 @@ def test_an_outcome_has_its_week() -> None:
 
 def test_a_post_that_went_well_warms_the_relationship() -> None:
     """The brand's meter is corrected alike, and gains 5; where it went worse than expected, it gains nothing."""
-    brand = context(past=(Past(2, "pitch", DAY - 7, Move(-trust("2"), mending_pitch=trust("1"))),), state=RICH)
+    drained = Past(2, "pitch", DAY - 7, Move(-trust("2"), mending_pitch=trust("1")))
+    brand = context(past=(drained,), state=RICH, relationship=KNOWN)
     well: dict[str, Any] = {"pitch": "p", "positive": 850, "negative": 150}
     correction, gained = moves_beside("outcome", well, context(**PAST), brand)
     assert (correction.fresh, correction.mending_pitch) == (trust("0.980392"), -trust("0.490196"))
@@ -422,12 +423,14 @@ def test_owning_what_is_alleged_settles_that_it_was_so() -> None:
 
 
 def test_silence_costs_what_evasion_does() -> None:
-    """Half of 60, fourteen days after it was alleged, and not a day sooner."""
-    found = ALLEGED._replace(status="substantiated", breach=7, day=DAY - 14)
-    where = context(allegation=found, breach=BROKEN)
-    assert moves("silence", HELD, where) == [Move(-trust("30"), drains=trust("30"))]
+    """Half of what is left of 60, fourteen days after it was alleged and found to be so, and not a day sooner."""
+    found, broken = ALLEGED._replace(status="substantiated", breach=7, day=DAY - 14), BROKEN._replace(day=DAY - 14)
+    where = context(allegation=found, breach=broken)
+    assert moves("silence", HELD, where) == [Move(-trust("26.933615"), drains=trust("26.933615"))]
     with pytest.raises(TooEarly):
-        moves("silence", HELD, context(allegation=found._replace(day=DAY - 13), breach=BROKEN))
+        moves("silence", HELD, context(allegation=found._replace(day=DAY - 13), breach=broken))
+    with pytest.raises(TooEarly):
+        moves("silence", HELD, context(allegation=found, breach=broken._replace(day=DAY - 13)))
 
 
 # Brands
@@ -452,6 +455,7 @@ def test_one_exchange_a_day_counts() -> None:
     assert move == Move(trust("0.9"), trust("0.1"), credits=trust("1"), known=1_000_000)
     assert moves("exchange", {}, context(relationship=KNOWN._replace(exchange_day=DAY))) == [Move()]
     assert moves("exchange", {}, context(relationship=known, late_days=1)) == [Move()]
+    assert moves("exchange", {}, context(relationship=KNOWN._replace(accepted_day=DAY), late_days=1)) == [Move()]
 
 
 @pytest.mark.parametrize("now", [None, INTRODUCED, KNOWN._replace(status="ended"), KNOWN._replace(blocked=True)])

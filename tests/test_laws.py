@@ -249,7 +249,7 @@ def test_silence_never_beats_an_answer(
     alleged = Step(day, "allegation", {"severity": breach["severity"], "by": "press"}, "x")
     spoken = {"allegation": "x"}
     so = Step(day + found, "substantiation", spoken | {"by": "platform", "evidence": "case 7"}, "s")
-    wait = day + max(found, 14)
+    wait = day + found + 14
     silent = Step(wait, "silence", spoken | {"reported_by": "acme", "source": OWN})
     owned = Step(wait, "apology", sorry | {"breach": "x"})
     never_above([*history, alleged, so, silent], [*history, alleged, so, owned], book)

@@ -59,9 +59,9 @@ def sound(counter: Counter) -> bool:
 
 
 def test_silence_counts_as_evasion_after_14_days(counter: Counter) -> None:
-    """Nobody answered what was substantiated: from 14 days after the allegation on, and once."""
+    """Nobody answered what was substantiated: from 14 days after it was found on, and once."""
     alleged(counter)
-    due = noon(1 + DAYS)
+    due = noon(2 + DAYS)
     assert at(counter, due - 1) == 0
     assert kinds_of(counter) == ["allegation", "breach"]
     assert [at(counter, due), at(counter, due), at(counter, due + DAY_US)] == [1, 0, 0]
@@ -119,6 +119,19 @@ def test_the_days_to_answer_begin_when_the_books_hear_of_it(counter: Counter) ->
     found = tell("substantiation", ref="s", at_us=noon(40), **whom, allegation="a", by="press", evidence="x")
     counter.post(found, now_us=noon(40))
     assert [at(counter, noon(40 + DAYS) - 1), at(counter, noon(40 + DAYS))] == [0, 1]
+
+
+def test_who_is_found_to_have_done_it_late_may_answer_that(counter: Counter) -> None:
+    """An allegation is weeks old when it is substantiated: the days to answer begin then, or when that is told."""
+    alleged(counter, substantiated=30)
+    alleged(counter, "u2", substantiated=None)
+    found = {"allegation": "a", "by": "press", "evidence": "archive 7"}
+    counter.post(tell("substantiation", ref="s", at_us=noon(20), creator="youtube:u2", **found), now_us=noon(40))
+    assert at(counter, noon(30) + DAY_US // 24) == 0
+    assert [at(counter, noon(30 + DAYS) - 1), at(counter, noon(30 + DAYS))] == [0, 1]
+    assert [at(counter, noon(40 + DAYS) - 1), at(counter, noon(40 + DAYS))] == [0, 1]
+    assert [kinds_of(counter, name)[-1] for name in ("u1", "u2")] == ["evasion", "evasion"]
+    assert sound(counter)
 
 
 def test_a_silence_that_was_undone_is_not_found_again(counter: Counter) -> None:

@@ -110,7 +110,7 @@ def price_silence(facts: SilenceFacts, context: Context) -> list[Line]:
     if found.answered or told.owned or told.evaded or told.cleared:
         raise AlreadyDone("the allegation was answered, or settled", pointer="/facts/allegation")
     days = context.policy["allegation.answer_days"]
-    if context.day - found.day < days:
+    if context.day - max(found.day, told.day) < days:
         raise TooEarly(f"the creator has {days} days to answer", pointer="/facts/allegation")
     factors = breach.evaded(told, context) | {"silent": days, "late_days": context.late_days}
     return [Line("evasion", factors, about=told.seq)]

@@ -67,10 +67,12 @@ def price(facts: OutcomeFacts, context: Context) -> list[Line]:
 
 
 def price_beside(facts: OutcomeFacts, context: Context, lines: list[Line]) -> list[Line]:
-    """The brand's own meter is corrected alike, and gains rapport where it went well."""
-    found = lines[0].factors["ratio"]
+    """The brand's own meter is corrected alike, and gains rapport where it is let in and it went well."""
+    found, now = lines[0].factors["ratio"], context.relationship
     told = [_correction(found, context)] if context.past else []
-    if found <= PPM and facts.positive + facts.negative:  # of what nobody reacted to, nothing is known
+    # What fewer said than the prior assumes is not known to have gone well.
+    enough = facts.positive + facts.negative >= context.policy["outcome.prior_all"]
+    if found <= PPM and enough and now is not None and now.accepted:
         gained = relationship.rapport("relationship.went_well", PPM, context)
         told.append(replace(gained, linked=bool(told)))  # undone with the pitch that earned it
     return told or [_correction(found, context)]

@@ -86,8 +86,9 @@ def _check(name: str, brand: str, now: Relationship | None, context: Context) ->
 def after(name: str, now: Relationship | None, *, day: int, introduction: str) -> Relationship:
     """Where they stand after a step on a day; `introduction` is the reference of the one that began it."""
     if name == "introduction":
-        let_in, blocked = (now.let_in, now.blocked) if now else (False, False)
-        return Relationship("introduced", day, introduction, let_in=let_in, blocked=blocked)
+        if now is None:
+            return Relationship("introduced", day, introduction)
+        return now._replace(status="introduced", day=day, introduction=introduction, accepted_day=None, exchanges=0)
     now = now or Relationship("ended", day, introduction)
     if name == "introduction_accepted":
         return now._replace(status="accepted", day=day, accepted_day=day, let_in=True)
@@ -105,12 +106,21 @@ def exchanged(now: Relationship, *, day: int) -> Relationship:
 
 
 def price_exchange(facts: ExchangeFacts, context: Context) -> list[Line]:
-    """One credit a day, where the brand is let in. Raises NotLetIn."""
+    """One credit a day, of days on which the brand was let in. Raises NotLetIn."""
     now = context.relationship
     if now is None or not now.accepted:
         raise NotLetIn("the brand has not been let in: there is no relationship to credit", pointer="/meter")
-    counted = now.exchange_day is None or context.occurred_day > now.exchange_day
+    since = now.accepted_day or 0
+    unpaid = now.exchange_day is None or context.occurred_day > now.exchange_day
+    counted = unpaid and context.occurred_day >= since  # what lies before was between strangers
     return [rapport("relationship.exchange", PPM if counted else 0, context)]
+
+
+def undone(now: Relationship, *, day: int) -> Relationship:
+    """After an exchange of that day, which had counted, was undone: those of an earlier time are no more anyway."""
+    if now.accepted_day is None or day < now.accepted_day:
+        return now
+    return now._replace(exchanges=max(0, now.exchanges - 1))
 
 
 def rapport(parameter: str, allowed: int, context: Context) -> Line:
