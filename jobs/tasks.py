@@ -88,33 +88,12 @@ def stand(desk: Desk, day: int) -> None:
 
 def settle(desk: Desk, day: int) -> None:
     """Post decay and recovery through a day."""
-    with desk.database.reading() as session:
-        schedule = rules.schedule(session)
-        if claims.is_done(session, job=settlement.JOB, slot=settlement.slot_of(day)):
-            desk.log.info("nothing due", task="settle", slot=settlement.slot_of(day))
-            return
-    books = settlement.settle(
-        desk.database,
-        through_day=day,
-        clock=desk.clock,
-        schedule=schedule,
-        limit=desk.chunk,
-        progress=desk.carry_on,
-    )
-    desk.log.info("done", task="settle", slot=settlement.slot_of(day), rows=books)
+    _by_chunks(desk, settlement.JOB, day, partial(settlement.settle, through_day=day))
 
 
 def relabel(desk: Desk, day: int) -> None:
     """Write down which labels changed."""
-    with desk.database.reading() as session:
-        schedule = rules.schedule(session)
-        if claims.is_done(session, job=labelling.JOB, slot=settlement.slot_of(day)):
-            desk.log.info("nothing due", task="label", slot=settlement.slot_of(day))
-            return
-    changed = labelling.relabel(
-        desk.database, day=day, clock=desk.clock, schedule=schedule, limit=desk.chunk, progress=desk.carry_on
-    )
-    desk.log.info("done", task="label", slot=settlement.slot_of(day), rows=changed)
+    _by_chunks(desk, labelling.JOB, day, partial(labelling.relabel, day=day))
 
 
 def mark(desk: Desk, day: int) -> None:
@@ -156,6 +135,18 @@ def checkpoint(desk: Desk, day: int) -> None:
 def verify(desk: Desk, day: int) -> None:
     """Recompute everything stored. Only books found right make the slot done."""
     _leased(desk, "verify", day, _verify)
+
+
+def _by_chunks(desk: Desk, job: str, day: int, work: Callable[..., int]) -> None:
+    """Work on all books, a chunk a transaction, once for a day's slot."""
+    slot = settlement.slot_of(day)
+    with desk.database.reading() as session:
+        schedule = rules.schedule(session)
+        if claims.is_done(session, job=job, slot=slot):
+            desk.log.info("nothing due", task=job, slot=slot)
+            return
+    rows = work(desk.database, clock=desk.clock, schedule=schedule, limit=desk.chunk, progress=desk.carry_on)
+    desk.log.info("done", task=job, slot=slot, rows=rows)
 
 
 def _as_due(desk: Desk, job: str, day: int, work: Callable[..., int]) -> None:

@@ -296,15 +296,5 @@ def _name_then(subject: Subject, proposal: Proposal, ratio: int) -> str:
 
 
 def _name_on(subject: Subject, state: State, was: str) -> str:
-    figures = Figures(
-        today=state.day,
-        credits=state.credits,
-        drains=state.drains,
-        known=state.known,
-        standing=state.standing,
-        reliability=reliability(state.credits, state.drains),
-        hidden_since=subject.hidden_since,
-        was=was,
-        unowned=subject.unowned,
-    )
+    figures = Figures.of(state, hidden_since=subject.hidden_since, was=was, unowned=subject.unowned)
     return labels.name(labels.exposure(subject.days, today=state.day, policy=subject.policy), figures, subject.policy)

@@ -72,17 +72,7 @@ def due(row: Row, *, today: int, schedule: Schedule) -> str:
     policy = schedule.at(today, version)
     state = economy.accrue(State(*row[3:12]), today, schedule, policy_version=version) if version else State(day=today)
     owing = label_columns.unowned(row[13])
-    figures = Figures(
-        today=state.day,
-        credits=state.credits,
-        drains=state.drains,
-        known=state.known,
-        standing=state.standing,
-        reliability=economy.reliability(state.credits, state.drains),
-        hidden_since=label_columns.hidden_since(owing),
-        was=row[14],
-        unowned=owing,
-    )
+    figures = Figures.of(state, hidden_since=label_columns.hidden_since(owing), was=row[14], unowned=owing)
     seen = labels.exposure(label_columns.day_counts(row[12]), today=state.day, policy=policy)
     return labels.name(seen, figures, policy)
 

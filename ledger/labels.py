@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from ledger import ways
 from ledger.days import EPOCH, MONTHS, spoken_day
-from ledger.economy import MICROS, PPM, meter, scale
+from ledger.economy import MICROS, PPM, State, meter, reliability, scale
 from ledger.exposure import DayCount, Exposure, exposure, nearest, percent
 from ledger.policy import Parameter, Policy
 from ledger.ways import Unowned, Way
@@ -74,6 +74,14 @@ class Figures:
     hidden_since: int | None = None
     was: str = "new"
     unowned: tuple[Unowned, ...] = ()
+
+    @classmethod
+    def of(cls, state: State, *, hidden_since: int | None, was: str, unowned: tuple[Unowned, ...]) -> Figures:
+        """The figures of a book on the day of its state."""
+        sure = reliability(state.credits, state.drains)
+        return cls(
+            state.day, state.credits, state.drains, state.known, state.standing, sure, hidden_since, was, unowned
+        )
 
     @property
     def owing(self) -> tuple[Unowned, ...]:
