@@ -277,6 +277,10 @@ def flags(days: list[tuple[int, str]]) -> list[tuple[str, str]]:
         ([(100, "building"), (360, "trusted")], [("building", "start"), ("trusted", "end")]),
         ([(199, "building"), (200, "trusted")], [("building", "end"), ("trusted", "start")]),
         ([(1, "building"), (2, "trusted")], [("", "start"), ("trusted", "start")]),
+        (
+            [(195, "building"), (199, "stretched"), (200, "sellout")],
+            [("", "start"), ("stretched", "end"), ("sellout", "start")],
+        ),
     ],
 )
 def test_no_name_of_a_label_covers_another(days: list[tuple[int, str]], told: list[tuple[str, str]]) -> None:
