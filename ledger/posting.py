@@ -17,7 +17,7 @@ from ledger.batches import Batch, Job, context_of, network_of, open_batch, polic
 from ledger.books import OpenBook
 from ledger.db import Session
 from ledger.economy import DAY_US
-from ledger.errors import BackfillClosed, OutOfOrder, Refusal, Unavailable
+from ledger.errors import BackfillClosed, NotLetIn, OutOfOrder, Refusal, Unavailable
 from ledger.events import SKEW_US, NewEvent, Posted, Receipt
 from ledger.kinds.base import Context, Line
 from ledger.memory import Told
@@ -66,6 +66,7 @@ def post(
     batch = open_batch(session, jobs, clock=clock, schedule=schedule, backfill=backfill)
     for job in sorted(jobs, key=lambda job: (job.event.occurred_at_us, job.index)):
         receipts[job.index] = _post_one(batch, job)
+    _name_strangers(session, jobs, receipts)
     if clock() - batch.now_us > LONGEST_US:
         raise Unavailable("it took too long under the lock: nothing was done, send the same in smaller batches")
     ordered = [receipts[index] for index in range(len(events))]
@@ -105,6 +106,17 @@ def _unknown_creator(event: NewEvent) -> Receipt:
     name = event.creator.creator_id or f"{event.creator.network}:{event.creator.external_id}"
     detail = f"no creator {name} with a book {event.meter} is enrolled"
     return Receipt(event.external_ref, "refused", code="unknown_creator", detail=detail, remembered=False)
+
+
+def _name_strangers(session: Session, jobs: Sequence[Job], receipts: dict[int, Receipt]) -> None:
+    """Where the creator is there and a brand's book is not, say of what was told of it that the brand is a stranger."""
+    absent = [job for job in jobs if receipts[job.index].code == "unknown_creator"]
+    told = [job for job in absent if job.event.meter.startswith("brand:") and not job.event.kind.internal]
+    enrolled = lookups.enrolled(session, {job.creator_id for job in told}) if told else frozenset()
+    for job in told:
+        if job.creator_id in enrolled:
+            wrong = f"the brand {network_of(job.event.meter)} was never introduced to this creator"
+            receipts[job.index] = _unremembered(job.event, NotLetIn.code, wrong, ("/meter", wrong))
 
 
 def _post_one(batch: Batch, job: Job) -> Receipt:

@@ -180,7 +180,7 @@ def test_the_examples_of_events_are_taken(partner: Holder, document: Json) -> No
         "evasion": "already_done",  # the breach of the examples is owned by their apology
         "dismissal": "illegal_transition",  # and their allegation is substantiated
         "outcome": "too_early",
-        "exchange": "unknown_creator",  # no brand was introduced
+        "exchange": "not_let_in",  # no brand was introduced
     }
 
 

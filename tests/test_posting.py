@@ -152,6 +152,23 @@ def test_an_unknown_creator_is_not_remembered(counter: Counter) -> None:
     assert counter.rows("SELECT COUNT(*) FROM event") == [(1,)]
 
 
+def test_an_exchange_with_a_brand_that_never_came_is_refused_for_that(counter: Counter) -> None:
+    """The creator is known, the brand a stranger; it is not remembered, and posted once the brand is let in."""
+    told = [
+        tell("exchange", ref="x", at_us=noon(0), creator="youtube:u1", meter="brand:nike"),
+        tell("exchange", ref="y", at_us=noon(0), creator=counter.ids["u1"], meter="brand:nike"),
+        tell("exchange", ref="z", at_us=noon(0), creator=CREATOR, meter="brand:nike"),
+    ]
+    receipts = counter.post(*told, now_us=noon(0))
+    assert codes(receipts) == ["not_let_in", "not_let_in", "unknown_creator"]
+    assert receipts[0].errors == (("/meter", "the brand nike was never introduced to this creator"),)
+    assert not any(receipt.remembered for receipt in receipts)
+    steps = {"introduction": "i", "introduction_accepted": "i:a"}
+    for kind, ref in steps.items():
+        counter.one(kind, ref=ref, meter="brand:nike", source="trust-ledger", brand="nike")
+    assert counter.post(told[0], now_us=noon(0))[0].status == "posted"
+
+
 def test_what_lies_in_the_future_is_refused_and_not_remembered(counter: Counter) -> None:
     """Five minutes of a partner's clock are forgiven, a microsecond more is not."""
     soon = noon(0) + 5 * 60 * 1_000_000
