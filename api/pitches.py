@@ -41,7 +41,7 @@ blp = Blueprint("pitches", __name__, description="Pitches from quote to outcome.
 def post_pitch(given: dict[str, str]) -> Response:
     """Authorise a pitch at the terms of a quote. It reserves the quote's p90 and takes nothing yet.
 
-    Refused by name: `quote_expired`, `quote_replaced`, `not_let_in`, `exceeds_available`.
+    Refused by name: `quote_expired`, `quote_replaced`, `not_let_in`, `hold_waiting`, `exceeds_available`.
     """
     return held(given["quote"])
 

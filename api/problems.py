@@ -86,6 +86,7 @@ STATUS: dict[type[Exception], int] = {
     errors.NotLetIn: 409,
     errors.IllegalTransition: 409,
     errors.ExceedsAvailable: 409,
+    errors.HoldWaiting: 409,
     pitches.QuoteExpired: 409,
     pitches.QuoteReplaced: 409,
     PreconditionRequired: 428,

@@ -14,6 +14,7 @@ from ledger.errors import NotFound
 from ledger.kinds import facts as facts_of
 from ledger.kinds.hold import HeldFacts
 from ledger.kinds.outcome import OutcomeFacts
+from ledger.kinds.pitch import whole_drain
 
 PREFIX = "pitch"
 STATUSES = ("held", "accepted", "published", "declined", "withdrawn", "expired")
@@ -24,7 +25,7 @@ _EVENT_OF = (
 )
 _SQL = (
     f"SELECT p.creator_id, p.pitch_id, p.meter, p.brand, {_NOW}, p.drain, p.held, p.opened_at_us, p.expires_at_us,"
-    " p.closed_at_us, p.captured, p.unpaid, h.facts, w.facts, w.occurred_at_us,"
+    " p.closed_at_us, p.captured, p.unpaid, h.facts, w.facts, w.occurred_at_us, we.factors,"
     " (SELECT r.seq FROM entry r WHERE r.creator_id = p.creator_id AND r.meter = p.meter AND r.about = p.captured"
     " AND r.kind = 'reversal'), o.ratio, t.source, t.facts, t.occurred_at_us FROM pitch p"
     f" {_EVENT_OF.format('h', 'p.seq')} {_EVENT_OF.format('w', 'p.captured')}"
@@ -47,8 +48,8 @@ class Outcome:
 class Authorised:
     """A pitch as it stands at a moment. Amounts in micro-trust, times in microseconds since 1970.
 
-    `holds` is what it reserves at that moment, `captured` what its publication took of what was `quoted`,
-    `reversed_by` the line that undid it.
+    `holds` is what it reserves at that moment, `captured` what its publication took, of what was `quoted` all but
+    `unpaid`, and more where the book had grown; `reversed_by` is the line that undid it.
     """
 
     creator_id: str
@@ -66,6 +67,7 @@ class Authorised:
     terms: HeldFacts
     disclosed: str | None
     published_at_us: int | None
+    captured: int
     reversed_by: int | None
     outcome: Outcome | None
 
@@ -83,11 +85,6 @@ class Authorised:
     def ended_at_us(self) -> int | None:
         """When it was published, came to an end or ran out, whenever that was written down."""
         return self.expires_at_us if self.status == "expired" else self.closed_at_us
-
-    @property
-    def captured(self) -> int:
-        """What its publication took, in micro-trust."""
-        return 0 if self.capture_seq is None else self.quoted - self.unpaid
 
 
 def find(session: Reading, *, creator_id: str, pitch_id: str, now_us: int) -> Authorised:
@@ -133,10 +130,11 @@ def listed(
 
 
 def _authorised(row: Row) -> Authorised:
-    held, published, told = row[12], row[13], row[18]
+    held, published, factors, told = row[12], row[13], row[15], row[19]
     taken = None
     if told:
-        taken = Outcome(row[16], row[17], row[19], facts_of.read(OutcomeFacts, orjson.loads(told), seal=str))
+        taken = Outcome(row[17], row[18], row[20], facts_of.read(OutcomeFacts, orjson.loads(told), seal=str))
     terms = facts_of.read(HeldFacts, orjson.loads(held), seal=str)
     disclosed = orjson.loads(published)["disclosure"] if published else None
-    return Authorised(*row[:12], *(terms, disclosed, *row[14:16], taken))
+    captured = whole_drain(orjson.loads(factors)) if factors else 0
+    return Authorised(*row[:12], *(terms, disclosed, *row[14:15], captured, *row[16:17], taken))

@@ -46,7 +46,8 @@ def context_of(
     if "corrections" in kind.counts:
         return context._replace(corrections_this_week=corrections_near(memory.tallies, context.occurred_day))
     if "pitches" in kind.needs:
-        context = context._replace(holds=memory.held(told.at_us))
+        waiting = kind.name == "pitch_held" and memory.waits(told.facts.brand, told.at_us)
+        context = context._replace(holds=memory.held(told.at_us), waiting=waiting)
     if "label" in kind.needs:
         return context._replace(due=due_label(memory, state, policy))
     if kind.name == "release":

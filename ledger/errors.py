@@ -136,6 +136,12 @@ class ExceedsAvailable(Refusal):
     code = "exceeds_available"
 
 
+class HoldWaiting(Refusal):
+    """A pitch of this brand waits for the creator's answer: one at a time."""
+
+    code = "hold_waiting"
+
+
 class BackfillClosed(Refusal):
     """The book holds live entries: its past can no longer be filled in."""
 

@@ -191,6 +191,11 @@ class Memory:
         """What authorised pitches reserve at a moment, in micro-trust."""
         return sum(pitch.held for pitch in self.pitches.values() if pitch.live(at_us))
 
+    def waits(self, brand: str, at_us: int) -> bool:
+        """A pitch of that brand waits for the creator's answer at a moment."""
+        waiting = (pitch for pitch in self.pitches.values() if pitch.brand == brand and pitch.status == "held")
+        return any(pitch.live(at_us) for pitch in waiting)
+
     def breach_of(self, seqs: Iterable[int]) -> Breach | None:
         """The breach that one of these entries is, or that was charged for the allegation one of them is."""
         for seq in seqs:

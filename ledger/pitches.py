@@ -24,6 +24,10 @@ from ledger.quotes import Quote
 CHUNK = 500
 KINDS = {status: kind for kind, status in STATUS.items()}
 _ROW_SQL = "SELECT meter, brand, captured, status, expires_at_us FROM pitch WHERE creator_id = ? AND pitch_id = ?"
+_WAITING_SQL = (
+    "SELECT meter, pitch_id, expires_at_us FROM pitch WHERE creator_id = ? AND brand = ? AND status = 'held'"
+    " AND closed_at_us IS NULL ORDER BY meter, seq"
+)
 _DUE_SQL = (
     "SELECT p.creator_id, p.meter, p.brand, p.pitch_id, p.expires_at_us FROM pitch p"
     " WHERE p.closed_at_us IS NULL AND p.expires_at_us <= ? ORDER BY p.creator_id, p.meter, p.seq LIMIT ?"
@@ -48,7 +52,7 @@ class QuoteReplaced(Refusal):
 def hold(session: Session, *, creator_id: str, quote_id: str, clock: Callable[[], int], schedule: Schedule) -> bool:
     """Authorise a pitch at the terms of its quote; False where it was authorised before.
 
-    Raises NotFound, QuoteExpired, QuoteReplaced, NotLetIn, ExceedsAvailable.
+    Raises NotFound, QuoteExpired, QuoteReplaced, NotLetIn, HoldWaiting, ExceedsAvailable.
     """
     quote = quotes.find(session, creator_id=creator_id, quote_id=quote_id)
     if quote is None:
@@ -86,9 +90,9 @@ def _see_that_it_binds(session: Session, quote: Quote, now_us: int) -> None:
 
 
 def _held(quote: Quote, now_us: int, schedule: Schedule) -> dict[str, Any]:
-    """What the hold says. It reserves all that its capture may take, where p90 lies below the formula's drain."""
+    """What the hold says: the terms, binding from here on. It reserves p90, and no less than the formula's drain."""
     terms = quote.terms
-    days = schedule.named(terms.policy_version)["pitch.hold_days"]
+    policy = schedule.named(terms.policy_version)
     return {
         "brand": quote.brand,
         "disclosure": terms.disclosure,
@@ -96,8 +100,10 @@ def _held(quote: Quote, now_us: int, schedule: Schedule) -> dict[str, Any]:
         "held": max(terms.held, terms.drain),
         "share": show_ppm(terms.share),
         "mending": show_ppm(terms.mending),
+        "clear": show_ppm(policy["transparency.clear"]),
+        "vague": show_ppm(policy["transparency.vague"]),
         "fit": show_ppm(terms.fit),
-        "expires_at_us": now_us + days * DAY_US,
+        "expires_at_us": now_us + policy["pitch.hold_days"] * DAY_US,
     }
 
 
@@ -132,23 +138,12 @@ def publish(
     clock: Callable[[], int],
     schedule: Schedule,
 ) -> bool:
-    """Capture a pitch at the terms that were quoted; False where that was done before.
+    """Capture a pitch at the terms of its hold; False where that was done before.
 
     Raises NotFound, IllegalTransition, ReferenceReused where it was published with another disclosure.
     """
     meter, brand = _lock_pitch(session, creator_id, pitch_id)
-    quote = quotes.find(session, creator_id=creator_id, quote_id=pitch_id)
-    if quote is None:  # a hold is made on a quote, and quotes are kept
-        raise NotFound(f"there is no such {PREFIX}")
-    terms = quote.terms
-    facts = {
-        "pitch": pitch_id,
-        "brand": brand,
-        "disclosure": disclosure,
-        "share": show_ppm(terms.share),
-        "mending": show_ppm(terms.mending),
-        "credit": show_ppm(schedule.named(terms.policy_version)[f"transparency.{disclosure}"]),
-    }
+    facts = {"pitch": pitch_id, "brand": brand, "disclosure": disclosure}
     return _once(session, creator_id, meter, "published", facts, clock=clock, schedule=schedule)
 
 
@@ -226,6 +221,23 @@ def outcome(
         source=source,
     )
     return not receipt.replayed
+
+
+def withdraw_waiting(
+    session: Session, *, creator_id: str, brand: str, by: str, clock: Callable[[], int], schedule: Schedule
+) -> int:
+    """Withdraw a brand's pitches that no creator has answered yet, as decided `by` a role; returns how many.
+
+    Whoever calls holds the lock of the brand's book: nothing more of it is held meanwhile.
+    """
+    waiting = db.fetch(session, _WAITING_SQL, (creator_id, brand))
+    books.lock(session, sorted({(creator_id, meter) for meter, *_ in waiting}))
+    now_us, done = clock(), 0
+    for meter, pitch_id, expires_at_us in waiting:
+        if expires_at_us > now_us:
+            facts = {"pitch": str(pitch_id), "brand": brand, "by": by}
+            done += _once(session, creator_id, meter, "withdrawn", facts, clock=lambda: now_us, schedule=schedule)
+    return done
 
 
 # Running out

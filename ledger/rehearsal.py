@@ -103,7 +103,6 @@ class Rehearsal:
     accepted: list[Otherwise] = field(default_factory=list)
     events: int = 0
     _past: dict[tuple[str, str], Past] = field(default_factory=dict)
-    _terms: dict[str, dict[str, int]] = field(default_factory=dict)
     _waited: set[tuple[str, int]] = field(default_factory=set)
     _waiting: dict[tuple[str, int], int] = field(default_factory=dict)
 
@@ -234,12 +233,6 @@ class Rehearsal:
         facts, former, own = told.facts, telling.former, telling.happening.own
         if told.kind.name == "pitch_held" and own is not None:
             terms = _terms(facts, context, former, own.fresh_after + own.bedrock_after)
-            self._terms[told.ref[1]] = terms
-            return told._replace(facts=replace(facts, **terms))
-        if told.kind.name == "pitch_published" and facts.pitch in self._terms:
-            terms, name = self._terms[facts.pitch], f"transparency.{facts.disclosure}"
-            credit = facts.credit + context.policy[name] - former[name]
-            terms = {"share": terms["share"], "mending": terms["mending"], "credit": credit}
             return told._replace(facts=replace(facts, **terms))
         return told
 
@@ -319,4 +312,8 @@ def _terms(facts: Any, context: Context, former: Policy, standing: int) -> dict[
     if share == was and held == standing:
         moved = {"drain": facts.drain, "held": facts.held}
     mending = min(PPM, max(0, facts.mending + now["mending"] - then["mending"]))
-    return {**moved, "share": min(PPM, facts.share * share // was), "mending": mending}
+    given = {
+        how: max(0, getattr(facts, how) + context.policy[f"transparency.{how}"] - former[f"transparency.{how}"])
+        for how in ("clear", "vague")
+    }
+    return {**moved, **given, "share": min(PPM, facts.share * share // was), "mending": mending}

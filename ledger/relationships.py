@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ledger import books, db, economy, events, keeping, own
+from ledger import books, db, economy, events, keeping, own, pitches
 from ledger.db import Reading, Row, Session
 from ledger.economy import DAY_US, State
 from ledger.errors import IllegalTransition, NotFound, NotLetIn
@@ -19,6 +19,7 @@ from ledger.policy import Schedule
 
 KINDS = {status: kind for kind, status in STEPS.items()}
 STATUSES = ("introduced", "accepted", "declined", "ended", "blocked")
+OVER = ("ended", "blocked")
 UNMET = "block"  # the reference's name where a brand was blocked that had never introduced itself
 _STATE = ", ".join(
     f"b.{name}"
@@ -85,10 +86,14 @@ def step(
 ) -> bool:
     """Let a brand in, decline, end, block or unblock it, as decided `by` a role; False where that is so already.
 
+    When it is over, what the brand holds and nobody has answered is withdrawn; what was accepted stays.
     Raises UnknownCreator where there is no book of theirs, IllegalTransition, NotLetIn.
     """
     facts, named = {"brand": brand, "by": by}, UNMET if status == "blocked" else status
-    return _once(session, creator_id, status, named, facts, clock=clock, schedule=schedule)
+    taken = _once(session, creator_id, status, named, facts, clock=clock, schedule=schedule)
+    if taken and status in OVER:
+        pitches.withdraw_waiting(session, creator_id=creator_id, brand=brand, by=by, clock=clock, schedule=schedule)
+    return taken
 
 
 def _once(

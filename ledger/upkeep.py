@@ -194,8 +194,9 @@ def _silent(memory: Memory, told: Told, context: Context, planned: Sequence[Plan
 
 def _held(memory: Memory, told: Told, context: Context, planned: Sequence[Planned]) -> None:
     facts, seq = told.facts, planned[0].seq
+    terms = (facts.drain, facts.held, facts.share, facts.mending, facts.clear, facts.vague)
     memory.pitches[seq] = Pitch(
-        seq, told.ref[1], facts.brand, "held", facts.drain, facts.held, told.at_us, facts.expires_at_us
+        seq, told.ref[1], facts.brand, "held", *terms, opened_at_us=told.at_us, expires_at_us=facts.expires_at_us
     )
     memory.holds += 1
 

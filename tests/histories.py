@@ -83,13 +83,13 @@ def authorised(pitch: Step, *, drain: int, mending: int, end: str) -> list[Step]
     name, shares = f"pitch of {pitch.day}", {"share": show_ppm(PPM // 10), "mending": show_ppm(mending)}
     how = {"disclosure": pitch.facts["disclosure"]}
     held = {"drain": drain, "held": drain, "expires_at_us": (DAY + pitch.day + 14) * DAY_US}
+    shares |= {name: show_ppm(FOUNDING[f"transparency.{name}"]) for name in ("clear", "vague")}
     spoken = brand | {"pitch": name}
     steps = [
         Step(pitch.day, "pitch_held", brand | how | held | shares, name),
         Step(pitch.day + 1, "pitch_accepted", spoken, f"{name}: accepted"),
     ]
-    published = spoken | how | shares | {"credit": show_ppm(FOUNDING[f"transparency.{how['disclosure']}"])}
-    last = Step(pitch.day + 2, end, published if end == "pitch_published" else spoken, f"{name}: {end}")
+    last = Step(pitch.day + 2, end, spoken | how if end == "pitch_published" else spoken, f"{name}: {end}")
     return [*steps, last] if end != "pitch_declined" else [steps[0], last]
 
 

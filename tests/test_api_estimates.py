@@ -496,16 +496,22 @@ def test_who_may_ask_for_a_quote_and_read_it(
 
 
 def test_pitches_on_hold_are_in_the_price(books: Database, brand: Holder, grace: str) -> None:
-    """Each pitch that is authorised and not out yet tires the audience like one that is; one that ran out does not."""
+    """Accepted ones and the brand's own tire the audience; what others hold unanswered does not, nor what ran out."""
     before = brand.post("/v1/estimates", json=asked()).json
+    held = [
+        ("puma", "accepted", NOW_US + 1, None),
+        ("nike", "held", NOW_US + 1, None),
+        ("puma", "held", NOW_US + 1, None),
+        ("puma", "accepted", NOW_US, None),
+        ("puma", "declined", NOW_US + 1, NOW_US),
+    ]
     rows = [
-        (grace, "network:youtube", 900, events.new_id(), "puma", "held", 1, 1, NOW_US, NOW_US + 1, None, None, 0),
-        (grace, "network:youtube", 901, events.new_id(), "puma", "held", 1, 1, NOW_US, NOW_US, None, None, 0),
-        (grace, "network:youtube", 902, events.new_id(), "puma", "declined", 1, 1, 1, NOW_US + 1, NOW_US, None, 0),
+        (grace, "network:youtube", seq, events.new_id(), who, status, *[1] * 6, NOW_US, until, closed, None, 0)
+        for seq, (who, status, until, closed) in enumerate(held, 900)
     ]
     books.write(lambda session: db.insert(session, tables.METADATA.tables["pitch"], rows))
     after = brand.post("/v1/estimates", json=asked()).json
-    assert micros(after["factors"]["fatigue"]) - micros(before["factors"]["fatigue"]) == TRUST // 4
+    assert micros(after["factors"]["fatigue"]) - micros(before["factors"]["fatigue"]) == 2 * TRUST // 4
 
 
 # The grid

@@ -225,10 +225,39 @@ def test_a_quote_binds_while_it_lives(told: str, brand: Holder, partner: Holder,
 
 def test_trust_cannot_be_leveraged(told: str, brand: Holder, partner: Holder) -> None:
     """What pitches hold is not available to others: in the end one is refused."""
-    answers = [brand.post(ALL, json={"quote": quoted(brand, fit="0")}) for _ in range(25)]
-    codes = [answer.json.get("code") for answer in answers]
-    assert codes[0] is None
-    assert (answers[-1].status_code, codes[-1]) == (409, "exceeds_available")
+    last = brand.post(ALL, json={"quote": quoted(brand, fit="0")})
+    while last.status_code == 201:
+        assert act(partner, last.json, "accept").status_code == 200
+        last = brand.post(ALL, json={"quote": quoted(brand, fit="0")})
+    assert (last.status_code, last.json["code"]) == (409, "exceeds_available")
+
+
+def test_a_brand_waits_for_one_answer_at_a_time(told: str, brand: Holder, creator: Holder) -> None:
+    """A second hold is 409 by name; it may be made once the creator has answered."""
+    pitch, quote = held(brand), {"quote": quoted(brand)}
+    refused = brand.post(ALL, json=quote)
+    assert (refused.status_code, refused.json["code"]) == (409, "hold_waiting")
+    assert refused.json["errors"][0]["pointer"] == "/quote"
+    assert act(creator, pitch, "decline").status_code == 200
+    assert brand.post(ALL, json=quote).status_code == 201
+
+
+@pytest.mark.parametrize("word", ["end", "block"])
+def test_what_waits_ends_with_the_relationship(
+    told: str, brand: Holder, creator: Holder, partner: Holder, app: Flask, word: str
+) -> None:
+    """Withdrawn by who ended it, and free again; what was accepted stays, until somebody withdraws it."""
+    kept = held(brand)
+    assert act(creator, kept, "accept").status_code == 200
+    before = available(creator)
+    gone = held(brand)
+    assert creator.post(f"/v1/relationships/youtube:ada/nike/{word}").status_code == 200
+    assert [see(partner, one)["status"] for one in (kept, gone)] == ["accepted", "withdrawn"]
+    assert available(creator) == before
+    lines = creator.get(f"{ENTRIES}?meter=network:youtube").json["entries"]
+    assert lines[0]["reason"].startswith("The pitch for nike was withdrawn by you:")
+    assert act(creator, kept, "withdraw").status_code == 200
+    sound(app)
 
 
 @pytest.mark.parametrize(

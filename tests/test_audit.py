@@ -222,13 +222,12 @@ def with_a_brand(counter: Counter) -> None:
     counter.one("pitch", ref="np", day=47, brand="nike", disclosure="clear", fit="0.9", followers=20_000)
     counter.one("pitch", ref="np2", day=47, brand="nike", disclosure="vague")
     held = {"brand": "nike", "disclosure": "clear", "drain": 900_000, "held": 1_500_000, "share": "0.05"}
-    held |= {"mending": "0.8", "expires_at_us": noon(60)}
-    for hold in HOLDS:
+    held |= {"mending": "0.8", "clear": "0.15", "vague": "0.05", "expires_at_us": noon(60)}
+    for number, (hold, step) in enumerate(zip(HOLDS, ("declined", "accepted", "accepted", ""), strict=True)):
         ours(counter, "pitch_held", ref=hold, day=48, **held)
-    ours(counter, "pitch_declined", ref="h0:d", day=48, pitch=HOLDS[0], brand="nike")
-    ours(counter, "pitch_accepted", ref="h1:a", day=49, pitch=HOLDS[1], brand="nike")
-    terms = {"disclosure": "clear", "share": "0.05", "mending": "0.8", "credit": "0.15"}
-    ours(counter, "pitch_published", ref="h1:p", day=50, pitch=HOLDS[1], brand="nike", **terms)
+        if step:
+            ours(counter, f"pitch_{step}", ref=f"h{number}:{step[0]}", day=48, pitch=hold, brand="nike")
+    ours(counter, "pitch_published", ref="h1:p", day=50, pitch=HOLDS[1], brand="nike", disclosure="clear")
     ours(counter, "pitch_withdrawn", ref="h2:w", day=51, pitch=HOLDS[2], brand="nike")
     counter.one("outcome", ref="o2", day=55, pitch="np", positive=90, negative=10, acts=200, usual_acts=150)
     counter.one("outcome", ref="o3", day=56, pitch="np2", positive=10, negative=90)

@@ -22,9 +22,11 @@ from tests.desk import DAY, METER, PEPPER, Counter, Desk, noon, tell, trust
 NIKE = "brand:nike"
 TABLES = ("book", "entry", "event", *(part.table.name for part in KEPT))
 UNBALANCED = "fresh + bedrock + mending_pitch + mending_breach + world <> 0"
-P, Q, R, S = (f"0192f0c1-0000-7000-8000-00000000000{n}" for n in range(4))
+P, Q, R, S, T = (f"0192f0c1-0000-7000-8000-00000000000{n}" for n in range(5))
 FEW = 60  # micro-trust: what truncations on the way may leave
-TERMS: dict[str, Any] = {"brand": "nike", "disclosure": "clear", "share": "0.05", "mending": "0.8"}
+TERMS: dict[str, Any] = {"brand": "nike", "disclosure": "clear", "share": "0.05", "mending": "0.8"} | {
+    "clear": "0.15", "vague": "0.05"
+}  # fmt: skip
 
 
 def told(kind: str, ref: str, on: int, /, *, creator: str = "youtube:u1", **facts: Any) -> NewEvent:
@@ -150,7 +152,7 @@ PITCHES: dict[str, tuple[list[str], int, list[str | None]]] = {
 def facts_of(kind: str, pitch: str = P) -> dict[str, Any]:
     """The facts of a step of a pitch."""
     facts: dict[str, Any] = {"pitch": pitch, "brand": "nike"}
-    return facts | TERMS | {"credit": "0.15"} if kind == "pitch_published" else facts
+    return facts | {"disclosure": "clear"} if kind == "pitch_published" else facts
 
 
 @pytest.mark.parametrize("state", PITCHES)
@@ -177,10 +179,12 @@ def test_a_hold_reserves_until_it_ends(database: Database) -> None:
         post(counter, kind, ref, 0)
     post(counter, "engagement", "e", 1, act="reply", engager="fan")
     post(counter, "pitch_held", P, 2, **HOLD)
+    assert refused(counter, told("pitch_held", S, 2, **HOLD), 2) == "hold_waiting"
+    post(counter, "pitch_accepted", "p:a", 2, **facts_of("pitch_accepted"))
     assert refused(counter, told("pitch_held", Q, 2, **HOLD), 2) == "exceeds_available"
     post(counter, "pitch_withdrawn", "p:w", 3, **facts_of("pitch_withdrawn"))
     post(counter, "pitch_held", R, 3, **HOLD)
-    post(counter, "pitch_held", S, 20, **(HOLD | {"expires_at_us": noon(30)}))  # r ran out, swept or not
+    post(counter, "pitch_held", T, 20, **(HOLD | {"expires_at_us": noon(30)}))  # r ran out, swept or not
     verified(counter)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ledger import economy, events, kinds
 from ledger.economy import DAY_US, Move, State
-from ledger.errors import AlreadyDone, ExceedsAvailable, NotLetIn, TooEarly, TooLate, Unchanged
+from ledger.errors import AlreadyDone, ExceedsAvailable, HoldWaiting, NotLetIn, TooEarly, TooLate, Unchanged
 from ledger.kinds import KINDS, LINES, PUBLIC, apology, base, engagement, pitch
 from ledger.kinds.base import RELEASED, Allegation, Breach, Context, Due, Line, Past, Pitch, Relationship, Tally
 from ledger.kinds.facts import read
@@ -496,10 +496,9 @@ def test_a_brand_is_drained_by_the_same_share() -> None:
 
 # Authorised pitches
 
-AUTHORISED = Pitch(3, "p", "acme", "accepted", trust("10"), trust("20"), noon(-1), noon(9))
-PUBLISHED: dict[str, Any] = {
-    "pitch": "p", "brand": "acme", "disclosure": "clear", "share": "0.05", "mending": "0.8", "credit": "0.15"
-}  # fmt: skip
+SHARES = (50_000, 800_000, 150_000, 50_000)
+AUTHORISED = Pitch(3, "p", "acme", "accepted", trust("10"), trust("20"), *SHARES, noon(-1), noon(9))
+PUBLISHED: dict[str, Any] = {"pitch": "p", "brand": "acme", "disclosure": "clear"}
 
 
 def test_authorising_moves_nothing_and_never_more_than_is_available() -> None:
@@ -511,14 +510,44 @@ def test_authorising_moves_nothing_and_never_more_than_is_available() -> None:
         moves("pitch_held", facts | {"held": trust("15") + 1}, where)
 
 
+def test_a_brand_waits_for_an_answer_before_it_holds_another() -> None:
+    """Whatever is available, and before that is looked at."""
+    facts = dict(KINDS["pitch_held"].example) | {"brand": "acme", "held": RICH.standing + 1}
+    with pytest.raises(HoldWaiting):
+        moves("pitch_held", facts, context(state=RICH, relationship=KNOWN, waiting=True))
+
+
 def test_publishing_takes_what_was_quoted() -> None:
     """10, of which .8 comes back, and .15 of it for saying so; of the brand's 40 the quoted share, 2."""
-    where = context(state=RICH, pitch=AUTHORISED, at_us=noon(0))
+    where = context(state=State(trust("200"), day=DAY), pitch=AUTHORISED, at_us=noon(0))
     drain, credit = moves("pitch_published", PUBLISHED, where)
     assert drain == Move(-trust("10"), mending_pitch=trust("8"), drains=trust("10"), pitches=1_000_000)
     assert credit == Move(trust("1.5"), credits=trust("1.5"))
     (brand,) = moves_beside("pitch_published", PUBLISHED, where, context(state=State(trust("40"), day=DAY)))
     assert (brand.fresh, brand.mending_pitch) == (-trust("2"), trust("1.6"))
+
+
+@pytest.mark.parametrize(("disclosure", "given"), [("clear", "2.25"), ("vague", "0.75")])
+def test_publishing_takes_the_quoted_share_of_a_book_that_grew(disclosure: str, given: str) -> None:
+    """Of 300 the quoted .05 is 15, more than the 10 that were quoted; .15 or .05 of that is for saying so."""
+    where = context(state=RICH, pitch=AUTHORISED, at_us=noon(0))
+    drain, credit = moves("pitch_published", PUBLISHED | {"disclosure": disclosure}, where)
+    assert (drain.drains, drain.mending_pitch, credit.credits) == (trust("15"), trust("12"), trust(given))
+
+
+@pytest.mark.parametrize(
+    ("quoted", "available", "told"),
+    [
+        ("10", "200", "at the terms that were quoted"),
+        ("10", "9", "there was less left than quoted, so only that is taken"),
+        ("10", "300", "the quoted share, 5 %, of more than there was then"),
+    ],
+)
+def test_a_capture_says_which_it_took(quoted: str, available: str, told: str) -> None:
+    """What was quoted, what was left, or the quoted share of a book that grew."""
+    factors = {"quoted": trust(quoted), "available": trust(available), "share": 50_000, "mending": 800_000}
+    said = LINES["pitch"].reason({"brand": "acme"}, factors | {"late_days": 0})
+    assert told in said
 
 
 @pytest.mark.parametrize(("standing", "taken"), [("4", "4"), ("0", "0"), ("-9", "0")])
@@ -605,7 +634,7 @@ def test_every_line_kind_has_an_example() -> None:
 
 WITH = {"meter": "brand:acme", "brand": "acme"}
 HOLD = {"brand": "acme", "disclosure": "clear", "drain": 1_000_000, "held": 1_000_000, "share": "0.05"} | {
-    "mending": "0.8", "expires_at_us": noon(400)
+    "mending": "0.8", "clear": "0.15", "vague": "0.05", "expires_at_us": noon(400)
 }  # fmt: skip
 STORY: list[tuple[str, dict[str, Any]]] = [
     ("introduction", WITH | {"ref": "hello"}),
@@ -618,11 +647,14 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("post", {}),
     ("transparency", {}),
     ("pitch", {"brand": "acme", "disclosure": "clear", "ref": "shown"}),
-    *(("pitch_held", HOLD | {"ref": f"p{n}"}) for n in range(4)),
+    ("pitch_held", HOLD | {"ref": "p0"}),
     ("pitch_declined", {"pitch": "p0", "brand": "acme"}),
+    ("pitch_held", HOLD | {"ref": "p1"}),
     ("pitch_accepted", {"pitch": "p1", "brand": "acme"}),
     ("pitch_published", PUBLISHED | {"pitch": "p1"}),
+    ("pitch_held", HOLD | {"ref": "p2"}),
     ("pitch_withdrawn", {"pitch": "p2", "brand": "acme"}),
+    ("pitch_held", HOLD | {"ref": "p3"}),
     ("outcome", {"pitch": "shown", "positive": 90, "negative": 10}),
     ("breach", {"severity": 3, "category": "harm", "self_reported": True, "ref": "breach"}),
     ("apology", {"breach": "breach", "responsibility": True, "regret": True, "positive": 3, "ref": "sorry"}),

@@ -61,6 +61,7 @@ def test_what_a_pitch_reserves_is_said(
 ) -> None:
     """Of her standing, so much is reserved and so much available; the public is not told."""
     terms = {"brand": "nike", "disclosure": "clear", "drain": 5_000_000, "held": 7_000_000, "share": "0.05"}
+    terms |= {"clear": "0.15", "vague": "0.05"}
     steps: list[tuple[str, str, str, dict[str, Any]]] = [
         ("brand:nike", "introduction", "i", {"brand": "nike"}),
         ("brand:nike", "introduction_accepted", "i:accepted", {"brand": "nike", "by": "creator"}),

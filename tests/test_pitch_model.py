@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 
 from ledger import relationships, settlement
 from ledger.db import Database
-from ledger.economy import DAY_US, PPM
+from ledger.economy import DAY_US, PPM, scale
 from ledger.errors import LedgerError
 from ledger.quotes import HOUR_US, Quote
 from tests.desk import FOUNDING, METER, RULES, TRUST, noon, tell
@@ -44,10 +44,12 @@ class Held:
 
     brand: str
     drain: int
+    share: int
     held: int
     expires_at_us: int
     status: str = "held"
     taken: int = 0
+    unpaid: int = 0
     disclosure: str = ""
     published_day: int = 0
     measured: bool = False
@@ -77,6 +79,7 @@ class Walk(RuleBasedStateMachine):
         self.quotes: list[Quote] = []
         self.pitches: dict[str, Held] = {}
         self.let_in: set[str] = set()
+        self.blocked: set[str] = set()
 
     @initialize()
     def begin(self) -> None:
@@ -107,6 +110,10 @@ class Walk(RuleBasedStateMachine):
     def reserved(self) -> int:
         """What the oracle has reserved now."""
         return sum(pitch.holds(self.now_us) for pitch in self.pitches.values())
+
+    def waiting(self, brand: str) -> list[Held]:
+        """What a brand holds that the creator has not answered."""
+        return [one for one in self.pitches.values() if one.brand == brand and one.now(self.now_us) == "held"]
 
     def picked(self, number: int) -> tuple[str, Held]:
         """One of the pitches."""
@@ -149,10 +156,10 @@ class Walk(RuleBasedStateMachine):
         _, pitch = self.picked(number)
         self.now_us = max(self.now_us, pitch.expires_at_us - (2 if early else 1) * SECOND_US)
 
-    @rule(brand=st.sampled_from(BRANDS), drain=st.integers(0, 60), held=st.integers(0, 60))
-    def quote(self, brand: str, drain: int, held: int) -> None:
+    @rule(brand=st.sampled_from(BRANDS), drain=st.integers(0, 60), held=st.integers(0, 60), share=st.integers(0, 35))
+    def quote(self, brand: str, drain: int, held: int, share: int = 5) -> None:
         """A brand is quoted for: parts of a hundred of 50 trust, so that some of it is more than there is."""
-        terms = {"drain": drain * TRUST // 2, "held": held * TRUST // 2}
+        terms = {"drain": drain * TRUST // 2, "held": held * TRUST // 2, "share": share * PPM // 100}
         self.quotes.append(self.stall.quote(now_us=self.tick(), brand=brand, **terms))
 
     @rule(brand=st.sampled_from(BRANDS), drain=st.integers(1, 20), more=st.integers(-5, 15), far=st.integers(0, 2))
@@ -182,12 +189,14 @@ class Walk(RuleBasedStateMachine):
             expected = "quote_replaced"
         elif quote.brand not in self.let_in:
             expected = "not_let_in"
+        elif self.waiting(quote.brand):
+            expected = "hold_waiting"
         elif reserve > free:
             expected = "exceeds_available"
         assert self.did(lambda: self.stall.hold(quote, now_us=at_us)) == expected
         if expected == DONE:
             ends_us = at_us + FOUNDING["pitch.hold_days"] * DAY_US
-            self.pitches[quote.quote_id] = Held(quote.brand, quote.terms.drain, reserve, ends_us)
+            self.pitches[quote.quote_id] = Held(quote.brand, quote.terms.drain, quote.terms.share, reserve, ends_us)
             assert self.reserved() <= max(0, self.standing())
 
     @precondition(lambda self: self.pitches)
@@ -224,7 +233,7 @@ class Walk(RuleBasedStateMachine):
     @precondition(lambda self: self.pitches)
     @rule(number=st.integers(0, 99), disclosure=st.sampled_from(sorted(CREDIT)))
     def publish(self, number: int, disclosure: str) -> None:
-        """A pitch is published: what was quoted is taken, as far as it is there, once; the rest is unpaid."""
+        """What was quoted is taken, or the quoted share where that is more, as far as it is there, once."""
         at_us = self.tick()
         pitch_id, pitch = self.picked(number)
         before = self.standing()
@@ -236,8 +245,10 @@ class Walk(RuleBasedStateMachine):
             assert self.standing() == before
             return
         pitch.status, pitch.disclosure, pitch.published_day = "published", disclosure, at_us // DAY_US
-        pitch.taken = min(pitch.drain, max(0, before))
-        assert self.standing() - before == -pitch.taken + pitch.taken * CREDIT[disclosure] // PPM
+        available = max(0, before)
+        pitch.taken = min(max(pitch.drain, scale(available, pitch.share)), available)
+        pitch.unpaid = max(0, pitch.drain - available)
+        assert self.standing() - before == -pitch.taken + scale(pitch.taken, CREDIT[disclosure])
 
     @precondition(lambda self: self.pitches)
     @rule(number=st.integers(0, 99), negative=st.integers(0, 100), later=st.booleans())
@@ -275,15 +286,19 @@ class Walk(RuleBasedStateMachine):
         assert self.tell(kind, **facts, **({"disclosure": "clear"} if kind == "pitch" else {})) == "posted"
 
     @precondition(lambda self: len(self.let_in) == len(BRANDS))
-    @rule(brand=st.sampled_from(BRANDS))
-    def part(self, brand: str) -> None:
-        """A relationship is ended: what was authorised stands, nothing more is."""
+    @rule(brand=st.sampled_from(BRANDS), status=st.sampled_from(("ended", "ended", "blocked")))
+    def part(self, brand: str, status: str) -> None:
+        """A relationship is over: what was accepted stands, what waits is withdrawn, nothing more is held."""
         at_us = self.tick()
-        told: dict[str, Any] = {"creator_id": self.stall.creator_id, "brand": brand, "status": "ended", "by": "brand"}
+        told: dict[str, Any] = {"creator_id": self.stall.creator_id, "brand": brand, "status": status, "by": "creator"}
         work = self.database.write
         answer = self.did(lambda: work(lambda s: relationships.step(s, **told, clock=lambda: at_us, schedule=RULES)))
         assert answer == DONE
+        for pitch in self.waiting(brand):
+            pitch.status = "withdrawn"
+            pitch.past.add("withdrawn")
         self.let_in.discard(brand)
+        self.blocked |= {brand} if status == "blocked" else set()
 
     @precondition(lambda self: len(self.let_in) < len(BRANDS))
     @rule()
@@ -291,8 +306,18 @@ class Walk(RuleBasedStateMachine):
         """A brand that left is let in again, a month later."""
         self.now_us += FOUNDING["relationship.again_days"] * DAY_US
         for brand in {*BRANDS} - self.let_in:
+            if brand in self.blocked:
+                self.unblock(brand)
             self.stall.let_in(brand, now_us=self.tick())
         self.let_in |= {*BRANDS}
+        self.blocked.clear()
+
+    def unblock(self, brand: str) -> None:
+        """A brand may ask again."""
+        at_us = self.tick()
+        told: dict[str, Any] = {"creator_id": self.stall.creator_id, "brand": brand, "status": "unblocked"}
+        told |= {"by": "creator", "clock": lambda: at_us, "schedule": RULES}
+        assert self.stall.database.write(lambda session: relationships.step(session, **told))
 
     # What must always hold
 
@@ -307,8 +332,7 @@ class Walk(RuleBasedStateMachine):
         """Status, what it holds, what it took and what it could not."""
         for pitch_id, pitch in self.pitches.items():
             seen = self.stall.see(pitch_id, now_us=self.now_us)
-            rest = pitch.drain - pitch.taken if pitch.status == "published" else 0
-            expected = (pitch.now(self.now_us), pitch.holds(self.now_us), pitch.taken, rest, pitch.measured)
+            expected = (pitch.now(self.now_us), pitch.holds(self.now_us), pitch.taken, pitch.unpaid, pitch.measured)
             assert (seen.status, seen.holds, seen.captured, seen.unpaid, seen.outcome is not None) == expected
 
     def teardown(self) -> None:

@@ -13,11 +13,20 @@ from typing import Any
 import pytest
 
 from jobs.tasks import TASKS, Desk
-from ledger import audit, authorised, pitches, queries, quotes, relationships
+from ledger import audit, authorised, db, pitches, queries, quotes, relationships
 from ledger.authorised import Authorised
 from ledger.db import Database
-from ledger.economy import DAY_US
-from ledger.errors import AlreadyDone, ExceedsAvailable, IllegalTransition, LedgerError, NotFound, NotLetIn, TooEarly
+from ledger.economy import DAY_US, scale
+from ledger.errors import (
+    AlreadyDone,
+    ExceedsAvailable,
+    HoldWaiting,
+    IllegalTransition,
+    LedgerError,
+    NotFound,
+    NotLetIn,
+    TooEarly,
+)
 from ledger.events import CreatorRef
 from ledger.own import ReferenceReused
 from ledger.pitches import QuoteExpired, QuoteReplaced
@@ -86,6 +95,12 @@ class Stall:
         quote = self.quote(now_us=now_us, **changes)
         assert self.hold(quote, now_us=now_us)
         return quote.quote_id
+
+    def accepted(self, *, now_us: int, **changes: Any) -> str:
+        """A pitch quoted, held and accepted at once; its id."""
+        pitch_id = self.held(now_us=now_us, **changes)
+        assert self.step(pitch_id, "accepted", now_us=now_us)
+        return pitch_id
 
     def step(self, pitch_id: str, status: str, *, now_us: int, by: str = "creator") -> bool:
         """A step of a pitch."""
@@ -204,7 +219,7 @@ def test_holding_a_quote_twice_is_one_hold(stall: Stall) -> None:
 
 def test_trust_cannot_be_leveraged(stall: Stall) -> None:
     """What earlier pitches hold is not available: one micro-trust too many is refused, and nothing is written."""
-    stall.held(now_us=NOW)
+    stall.accepted(now_us=NOW)
     left = stall.available(now_us=NOW)
     with pytest.raises(ExceedsAvailable):
         stall.held(now_us=NOW, held=left + 1)
@@ -229,6 +244,60 @@ def test_a_hold_covers_what_its_capture_takes(stall: Stall) -> None:
     """Where a kind audience puts p90 below the formula's drain, the drain is what is held."""
     pitch_id = stall.held(now_us=NOW, held=6 * TRUST)
     assert stall.see(pitch_id, now_us=NOW).holds == 10 * TRUST
+
+
+def test_a_brand_waits_for_one_answer_at_a_time(stall: Stall) -> None:
+    """A second hold is refused by name, for this brand and book alone, until the first has come to something."""
+    first = stall.held(now_us=NOW)
+    quote = stall.quote(now_us=NOW + 1)
+    with pytest.raises(HoldWaiting, match="nike"):
+        stall.hold(quote, now_us=NOW + 1)
+    stall.let_in("adidas", now_us=NOW)
+    stall.held(now_us=NOW + 1, brand="adidas")
+    assert stall.step(first, "accepted", now_us=NOW + 2)
+    assert stall.hold(quote, now_us=NOW + 3)
+    stall.quote(now_us=NOW + 3)
+    end = NOW + 3 + 14 * DAY_US
+    assert stall.held(now_us=end)  # what ran out waits no more, written down or not
+    stall.prove()
+
+
+def test_what_the_hold_says_binds(stall: Stall) -> None:
+    """Whoever edits the quote, or deletes it, between hold and publication changes nothing."""
+    pitch_id = stall.accepted(now_us=NOW)
+    with stall.database.transaction() as session:
+        db.execute(session, "UPDATE quote SET terms = ?", ('{"mending": 1000000, "share": 0, "drain": 0}',))
+    before, rapport = stall.book(now_us=NOW), stall.counter.rows("SELECT fresh FROM book WHERE meter = 'brand:nike'")
+    stall.publish(pitch_id, now_us=NOW + 1)
+    after = stall.book(now_us=NOW + 1)
+    assert after.standing - before.standing == -10 * TRUST + TRUST * 3 // 2
+    assert after.state.mending_pitch - before.state.mending_pitch == 8 * TRUST
+    assert stall.counter.rows("SELECT fresh FROM book WHERE meter = 'brand:nike'") < rapport
+    stall.prove()
+
+
+@pytest.mark.parametrize("column", ["share", "mending", "clear", "vague", "drain"])
+def test_whoever_edits_a_hold_is_found_out(stall: Stall, column: str) -> None:
+    """What publication goes by is audited."""
+    stall.accepted(now_us=NOW)
+    stall.prove()
+    with stall.database.transaction() as session:
+        db.execute(session, f"UPDATE pitch SET {column} = {column} + 1")
+    with stall.database.snapshot() as snapshot:
+        report = audit.verify(snapshot, schedule=RULES)
+    assert not report.ok
+
+
+def test_a_quote_from_a_smaller_book_is_no_bargain(stall: Stall) -> None:
+    """The quoted share of what there is at publication is taken, where that is more than what was quoted."""
+    pitch_id = stall.accepted(now_us=NOW, drain=TRUST, held=TRUST)
+    before = stall.book(now_us=NOW).standing
+    stall.publish(pitch_id, now_us=NOW)
+    taken, seen = scale(before, 50_000), stall.see(pitch_id, now_us=NOW)
+    assert taken > TRUST
+    assert (seen.quoted, seen.captured, seen.unpaid) == (TRUST, taken, 0)
+    assert stall.book(now_us=NOW).standing == before - taken + scale(taken, 150_000)
+    stall.prove()
 
 
 def test_a_capture_is_clipped_by_later_losses(stall: Stall) -> None:
@@ -351,7 +420,7 @@ def listed(stall: Stall, *, now_us: int, **asked: Any) -> list[Authorised]:
 
 def test_sweeping_changes_nothing_that_readers_see(stall: Stall) -> None:
     """Written down or not: the same status, the same available, then and as of any moment."""
-    pitch_id = stall.held(now_us=NOW)
+    pitch_id = stall.accepted(now_us=NOW)
     kept = stall.held(now_us=NOW + DAY_US)
     end = NOW + 14 * DAY_US
     moments = (NOW + 1, end - 1, end, end + 1, end + DAY_US - 1)
@@ -379,12 +448,12 @@ def test_what_was_available_does_not_change_afterwards(stall: Stall) -> None:
 
 
 def test_any_number_of_sweeps_expire_each_pitch_once(stall: Stall) -> None:
-    """Four schedulers at once, in chunks of two: seven pitches, seven lines, and nobody fails."""
+    """Four schedulers at once, in chunks of two: seven accepted pitches, seven lines more, and nobody fails."""
     for _ in range(7):
-        stall.held(now_us=NOW, held=5 * TRUST, drain=TRUST)
+        stall.accepted(now_us=NOW, held=5 * TRUST, drain=TRUST)
     end = NOW + 14 * DAY_US
     counts = together([lambda: stall.sweep(now_us=end, limit=2)] * 4)
-    assert (sum(counts), stall.count("pitch_step")) == (7, 7)
+    assert (sum(counts), stall.count("pitch_step")) == (7, 7 + 7)
     stall.prove()
 
 
@@ -547,7 +616,7 @@ def test_what_was_paid_prices_nothing(database: Database) -> None:
 
 def test_lists_are_read_page_by_page(stall: Stall) -> None:
     """Newest first, of a brand, a creator or networks, each pitch once."""
-    made = [stall.held(now_us=NOW + n, held=10 * TRUST) for n in range(5)]
+    made = [stall.accepted(now_us=NOW + n, held=10 * TRUST) for n in range(5)]
     first = stall.database.read(lambda reader: authorised.listed(reader, limit=3, now_us=NOW, brand=BRAND))
     rest = stall.database.read(
         lambda reader: authorised.listed(reader, limit=3, now_us=NOW, brand=BRAND, before=first[-1].pitch_id)
@@ -556,7 +625,7 @@ def test_lists_are_read_page_by_page(stall: Stall) -> None:
     assert listed(stall, now_us=NOW, brand="adidas") == []
     assert len(listed(stall, now_us=NOW, networks=["youtube"])) == 5
     assert listed(stall, now_us=NOW, networks=["tiktok"]) == listed(stall, now_us=NOW, networks=[]) == []
-    assert len(listed(stall, now_us=NOW, creator_id=stall.creator_id, status="held")) == 5
+    assert len(listed(stall, now_us=NOW, creator_id=stall.creator_id, status="accepted")) == 5
 
 
 def test_a_day_of_expiry_is_a_day(stall: Stall) -> None:

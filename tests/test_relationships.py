@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ledger import audit, queries, relationships
+from ledger import audit, creators, events, queries, relationships
 from ledger.db import Database
 from ledger.errors import IllegalTransition, NotLetIn, TooEarly, UnknownCreator
 from ledger.events import CreatorRef
@@ -171,6 +171,57 @@ def test_a_blocked_brand_gets_nowhere(counter: Counter) -> None:
         lambda reader: relationships.listed(reader, creator_id=counter.ids["u1"], **for_brand)
     )
     assert [one.brand for one in of_creator] == ["adidas", "nike"]
+
+
+@pytest.mark.parametrize("status", ["ended", "blocked"])
+def test_what_nobody_answered_ends_with_it(counter: Counter, status: str) -> None:
+    """In every book, this brand's alone, by whoever ended it; what was accepted or ran out stays as it is."""
+    about: dict[str, Any] = {"display_name": "two", "consent_at_us": 1, "enrolled_by": "acme", "now_us": 1}
+    accounts = [creators.AccountOf(network, "two", None) for network in ("youtube", "tiktok")]
+    counter.ids["u1"] = counter.database.write(lambda s: creators.enrol(s, accounts=accounts, **about))[0]
+    let_in(counter, day=0)
+    assert introduce(counter, day=0, brand="adidas")
+    assert take(counter, "accepted", day=0, brand="adidas")
+    held = {network: hold(counter, network, day=1) for network in ("youtube", "tiktok")}
+    other = hold(counter, "youtube", day=1, brand="adidas")
+    assert step(counter, held["tiktok"], "pitch_accepted", meter="network:tiktok")
+    late = hold(counter, "tiktok", day=1, until=2)
+    again = hold(counter, "tiktok", day=2)
+    assert take(counter, status, day=3, by="creator")
+    rows = counter.rows("SELECT pitch_id, status, closed_at_us FROM pitch")
+    found = {str(pitch_id): (now, closed) for pitch_id, now, closed in rows}
+    assert found == {
+        held["youtube"]: ("withdrawn", noon(3)),
+        held["tiktok"]: ("accepted", None),
+        other: ("held", None),
+        late: ("held", None),
+        again: ("withdrawn", noon(3)),
+    }
+    assert not take(counter, status, day=4)
+    with counter.database.snapshot() as session:
+        report = audit.verify(session, schedule=RULES)
+    assert report.ok, report.first_bad
+
+
+def hold(counter: Counter, network: str, *, day: int, brand: str = BRAND, until: int = 14) -> str:
+    """A pitch that holds nothing much; its id."""
+    pitch_id = events.new_id()
+    facts = {"drain": 0, "held": 0, "share": "0.05", "mending": "0.8", "clear": "0.15", "vague": "0.05"}
+    told = {"brand": brand, "disclosure": "clear", "expires_at_us": noon(until)} | facts
+    assert own_event(counter, "pitch_held", pitch_id, meter=f"network:{network}", day=day, **told)
+    return pitch_id
+
+
+def step(counter: Counter, pitch_id: str, kind: str, *, meter: str) -> bool:
+    """A step of a pitch."""
+    return own_event(counter, kind, f"{pitch_id}:{kind}", meter=meter, day=1, pitch=pitch_id, brand=BRAND)
+
+
+def own_event(counter: Counter, kind: str, ref: str, *, meter: str, day: int, **facts: Any) -> bool:
+    """What the ledger posts by itself."""
+    about: dict[str, Any] = {"creator": counter.ids["u1"], "meter": meter, "source": events.OWN, "ref": ref}
+    told = tell(kind, at_us=noon(day), **about, **facts)
+    return counter.post(told, now_us=noon(day))[0].status == "posted"
 
 
 def test_lists_are_read_page_by_page(database: Database) -> None:

@@ -116,11 +116,12 @@ def relations(street: Street) -> None:
 
 def authorised(street: Street) -> None:
     """A pitch from its quote to its publication."""
-    quoted = {"brand": "nike", "disclosure": "clear", "share": "0.04", "mending": "0.6"}
-    reserved: dict[str, Any] = {"drain": 4_000_000, "held": 7_000_000, "expires_at_us": noon(40)}
+    quoted = {"brand": "nike", "disclosure": "clear"}
+    shares = {"share": "0.04", "mending": "0.6", "clear": "0.15", "vague": "0.05"}
+    reserved: dict[str, Any] = shares | {"drain": 4_000_000, "held": 7_000_000, "expires_at_us": noon(40)}
     street.own("pitch_held", ref=PITCH, day=28, **quoted, **reserved, fit="0.8")
     street.own("pitch_accepted", ref=f"{PITCH}:accepted", day=29, pitch=PITCH, brand="nike")
-    street.own("pitch_published", ref=f"{PITCH}:published", day=32, pitch=PITCH, **quoted, credit="0.15")
+    street.own("pitch_published", ref=f"{PITCH}:published", day=32, pitch=PITCH, **quoted)
 
 
 def busy_day(street: Street) -> None:

@@ -96,7 +96,8 @@ class Pitch(NamedTuple):
     """A pitch that was authorised: held, accepted, published, declined, withdrawn or expired.
 
     `seq` is the entry of its hold, `captured` that of its drain; `drain` was quoted, `held` is reserved until
-    `expires_at_us` or until it is closed.
+    `expires_at_us` or until it is closed. `share` of standing was quoted, `mending` of the drain comes back, and
+    `clear` or `vague` of it is given back for such a disclosure; in ppm.
     """
 
     seq: int
@@ -105,6 +106,10 @@ class Pitch(NamedTuple):
     status: str
     drain: int
     held: int
+    share: int
+    mending: int
+    clear: int
+    vague: int
     opened_at_us: int
     expires_at_us: int
     closed_at_us: int | None = None
@@ -169,10 +174,10 @@ class Past(NamedTuple):
 class Context(NamedTuple):
     """All that a price may depend on besides the facts. `day` is today's, `late_days` how long ago it happened.
 
-    `at_us` is the moment it is recorded, `holds` what authorised pitches reserve then, `opening` the standing the day
-    began with, `usual` the uncapped credit of a usual day. `engager_standing` (ppm, times the slope) is None where
-    nobody is attested. `mutual` where the creator engages with the engager too; `spoken_of` is the kind
-    of the event it refers to.
+    `at_us` is the moment it is recorded, `holds` what authorised pitches reserve then, `waiting` whether one of this
+    brand waits for the creator's answer, `usual` the uncapped credit of a usual day. `engager_standing` (ppm, times
+    the slope) is None where nobody is attested; `mutual` where the creator engages with the engager too; `spoken_of`
+    is the kind of the event it refers to.
     """
 
     state: State
@@ -192,6 +197,7 @@ class Context(NamedTuple):
     current: bool = False
     mutual: bool = False
     holds: int = 0
+    waiting: bool = False
     usual: int = 0
     busy: int = 0
     pitch: Pitch | None = None

@@ -1,7 +1,8 @@
 """Hold: a pitch from authorisation to capture. It reserves its p90 until it is published, ended or expired.
 
-Only publication moves an amount, at the terms that were quoted. Trust can't be leveraged: more than is available
-is refused, and what broke or decayed since then clips what is captured.
+The hold says the terms, so that they are in the chain: publication, which alone moves an amount, reads them there and
+nowhere else. Trust can't be leveraged: more than is available is refused, and what broke or decayed since then clips
+what is captured.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from ledger.economy import PPM, Move
-from ledger.errors import AlreadyDone, ExceedsAvailable, IllegalTransition, NotLetIn, TooEarly, WrongReference
+from ledger.errors import (
+    AlreadyDone,
+    ExceedsAvailable,
+    HoldWaiting,
+    IllegalTransition,
+    NotLetIn,
+    TooEarly,
+    WrongReference,
+)
 from ledger.kinds import pitch, transparency
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Pitch
 from ledger.kinds.facts import SLUG, Choice, Name, Share, Whole
@@ -42,7 +51,7 @@ FROM = {
 
 @dataclass(frozen=True, slots=True)
 class HeldFacts:
-    """A pitch authorised at the terms of its quote. Amounts in micro-trust."""
+    """A pitch authorised at the terms of its quote, from here on binding. Amounts in micro-trust."""
 
     brand: Annotated[str, BRAND]
     disclosure: Annotated[str, DISCLOSURE]
@@ -50,6 +59,8 @@ class HeldFacts:
     held: Annotated[int, Whole(0, MOST, "what is reserved, in micro-trust")]
     share: Annotated[int, Share("the share of standing that was quoted")]
     mending: Annotated[int, Share("the share of the drain that comes back")]
+    clear: Annotated[int, Share("the share of the drain that a clear disclosure gives back")]
+    vague: Annotated[int, Share("the share of the drain that a vague disclosure gives back")]
     expires_at_us: Annotated[int, Whole(0, FAR_US, "until when, in microseconds since 1970")]
     fit: Annotated[int, Share("how well the product fits what the creator stands for, 0 to 1")] = PPM // 2
 
@@ -65,19 +76,20 @@ class StepFacts:
 
 @dataclass(frozen=True, slots=True)
 class PublishedFacts:
-    """The post is out, disclosed as it says; at the rates of the policy that the quote was made under."""
+    """The post is out, disclosed as it says; at the terms of the hold."""
 
     pitch: Annotated[str, PITCH]
     brand: Annotated[str, BRAND]
     disclosure: Annotated[str, DISCLOSURE]
-    share: Annotated[int, Share("the share of standing that was quoted")]
-    mending: Annotated[int, Share("the share of the drain that comes back")]
-    credit: Annotated[int, Share("the share of the drain that such a disclosure gives back")]
 
 
 def price_held(facts: HeldFacts, context: Context) -> list[Line]:
-    """Reserve, at no amount. Raises NotLetIn, ExceedsAvailable."""
+    """Reserve, at no amount. Raises NotLetIn, HoldWaiting, ExceedsAvailable."""
     let_in(facts.brand, context)
+    if context.waiting:
+        raise HoldWaiting(
+            f"a pitch of {facts.brand} waits for the creator's answer: hold another once it has one", pointer="/quote"
+        )
     available = max(0, context.state.standing) - context.holds
     if facts.held > available:
         raise ExceedsAvailable(
@@ -131,21 +143,23 @@ def step(name: str, brand: str, context: Context) -> Pitch:
 
 
 def price_published(facts: PublishedFacts, context: Context) -> list[Line]:
-    """Capture at the quoted terms, clipped to what there is; and the credit for disclosing it."""
+    """Capture at the terms of the hold, clipped to what there is; and the credit for disclosing it."""
     found = step("pitch_published", facts.brand, context)
     factors = {
         "quoted": found.drain,
         "available": max(0, context.state.standing),
-        "mending": facts.mending,
+        "share": found.share,
+        "mending": found.mending,
         "late_days": 0,
     }
-    drain = Line("pitch", factors, about=found.seq)
-    return [drain, transparency.for_pitch(pitch.whole_drain(factors), facts.credit, context)]
+    drain, credit = Line("pitch", factors, about=found.seq), found.vague if facts.disclosure == "vague" else found.clear
+    return [drain, transparency.for_pitch(pitch.whole_drain(factors), credit, context)]
 
 
 def beside_published(facts: PublishedFacts, context: Context, lines: list[Line]) -> list[Line]:
     """The brand's own meter loses the share that was quoted."""
-    return [pitch.beside(context, share=facts.share, mending=facts.mending)]
+    quoted = lines[0].factors
+    return [pitch.beside(context, share=quoted["share"], mending=quoted["mending"])]
 
 
 def no_amounts(factors: Factors, rates: Rates) -> Move:
@@ -209,6 +223,8 @@ HELD = Kind(
         "held": 8_000_000,
         "share": "0.04",
         "mending": "0.8",
+        "clear": "0.15",
+        "vague": "0.05",
         "expires_at_us": 1_800_000_000_000_000,
     },
     parameters=(
@@ -228,9 +244,6 @@ PUBLISHED = Kind(
         "pitch": "0192f0c1-0000-7000-8000-000000000001",
         "brand": "nike",
         "disclosure": "clear",
-        "share": "0.04",
-        "mending": "0.8",
-        "credit": "0.15",
     },
     refers_to="pitch",
     counts=("posts", "sponsored"),

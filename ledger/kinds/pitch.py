@@ -127,9 +127,13 @@ def beside(context: Context, *, share: int, mending: int) -> Line:
 
 
 def whole_drain(factors: Factors) -> int:
-    """What a pitch's line takes, in micro-trust: by the formula; as quoted, if there is as much; a brand's share."""
+    """What a pitch's line takes, in micro-trust: by the formula; as quoted, or the quoted share; a brand's share.
+
+    A quote is no way to pitch at the price of a smaller book: where it has grown since, the share goes with it.
+    """
     if "quoted" in factors:
-        return min(factors["quoted"], factors["available"])
+        available = factors["available"]
+        return min(max(factors["quoted"], scale(available, factors["share"])), available)
     if "held" in factors:
         return min(scale(factors["held"], factors["share"]), factors["held"])
     return drain(factors)
@@ -169,6 +173,9 @@ def _captured(brand: str, factors: Factors) -> str:
     back = f"{percent(factors['mending'])} of it comes back with time"
     if factors["quoted"] > factors["available"]:
         return f"The sponsored post for {brand}: there was less left than quoted, so only that is taken; {back}."
+    if whole_drain(factors) > factors["quoted"]:
+        share = percent(factors["share"])
+        return f"The sponsored post for {brand}: the quoted share, {share}, of more than there was then; {back}."
     return f"The sponsored post for {brand}, at the terms that were quoted; {back}."
 
 
