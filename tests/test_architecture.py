@@ -40,6 +40,9 @@ PURE = (
     "soundness",
     "trials",
     "errors",
+    "memory",
+    "contexts",
+    "upkeep",
 )
 IMPURE_STDLIB = {"time", "random", "os", "secrets", "uuid", "socket", "subprocess", "sqlite3", "threading"}
 CLOCKS = {"now", "utcnow", "today", "fromtimestamp", "time", "time_ns"}
