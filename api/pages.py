@@ -8,7 +8,7 @@ is none.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -68,7 +68,6 @@ class Page:
     meters: tuple[str, ...]
     today: int
     policy: Policy
-    owner_until: int | None
     scale: charts.Scale
     wide: charts.Chart | None
     narrow: charts.Chart | None
@@ -78,9 +77,10 @@ class Page:
     cleared: int
     changes: tuple[tuple[Relabelling, str], ...]
     sticks: multiples.Sticks | None
-    rows: tuple[sheet.Row, ...]
-    contested: Mapping[int, Dispute]
-    older: int | None
+    owner_until: int | None = None
+    rows: tuple[sheet.Row, ...] = ()
+    contested: Mapping[int, Dispute] = field(default_factory=dict)
+    older: int | None = None
     unanswered: tuple[OpenAllegation, ...] = ()
     dealings: dealings.Dealings | None = None
 
@@ -221,7 +221,6 @@ def _drawn(
         meters=tuple(meters),
         today=today,
         policy=policy,
-        owner_until=None,
         scale=charts.scale(book.points, book.plus_minus),
         wide=drawn[0],
         narrow=drawn[1],
@@ -233,9 +232,6 @@ def _drawn(
         sticks=multiples.look(reader, creator_id=creator.creator_id, meters=meters, now_us=now_us, schedule=schedule)
         if book.meter in meters
         else None,
-        rows=(),
-        contested={},
-        older=None,
     )
 
 
