@@ -11,7 +11,7 @@ import orjson
 from apispec import APISpec
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 
-from api import encoding, event_documents
+from api import codes, encoding, event_documents
 
 blp = Blueprint("document", __name__)
 NAME = "trust_ledger.document"
@@ -64,6 +64,8 @@ def finish(app: Flask, spec: APISpec) -> None:
     """Complete the document with what its resources left unsaid, and keep it as the bytes it is sent as."""
     document = spec.to_dict()
     document["components"]["schemas"].pop("PaginationMetadata", None)  # flask-smorest's, and no resource's of ours
+    code = document["components"]["schemas"]["Problem"]["properties"]["code"]
+    code["enum"] = [each.name for each in codes.every()]
     shown = orjson.loads(resources.files("api").joinpath("examples.json").read_bytes())
     for item in document["paths"].values():
         for parameter in item.get("parameters", []):

@@ -16,6 +16,7 @@ import click
 import scenes
 from click.testing import CliRunner
 
+from api import codes
 from ledger import kinds, policy
 from ledger.cli import main as command_line
 from ledger.kinds.facts import Choice, Flag, Share, Whole, fields_of, show_ppm
@@ -130,6 +131,12 @@ def _help(path: list[str], command: click.Command) -> Iterator[str]:
                 yield from _help([*path, name], found)
 
 
+def problems() -> str:
+    """Every code of a problem, with its status, what it means and what to do."""
+    rows = [f"| `{code.name}` | {code.status} | {code.means} | {code.advice} |" for code in codes.every()]
+    return "\n".join(["| code | status | what it means | what to do |", "|---|---|---|---|", *rows])
+
+
 def settings() -> str:
     """Every setting with its environment name and default."""
     lines = ["| environment | default | what |", "|---|---|---|"]
@@ -145,6 +152,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "scale": ("economy.md", scenes.scale_table),
     "parameters": ("economy.md", parameters),
     "kinds": ("api.md", event_kinds),
+    "problems": ("api.md", problems),
     "modules": ("map.md", modules),
     "commands": ("operating.md", commands),
     "settings": ("operating.md", settings),
