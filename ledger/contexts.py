@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from ledger import labels
+from ledger import economy, labels
 from ledger.economy import PPM, Move, State, reliability
 from ledger.errors import AlreadyDone, UnknownReference, WrongReference
-from ledger.kinds import apology, engagement, hold, relationship
+from ledger.kinds import apology, burst, engagement, hold, relationship
 from ledger.kinds.base import NO_TALLY, Breach, Context, Due, Past, Relationship, Tally
 from ledger.labels import DayCount, Figures, Unowned
 from ledger.memory import NO_TIE, UNDOING, Memory, Spoken, Told, Written
@@ -210,8 +209,10 @@ def _past(
         return _left(lines, day, schedule)
     if kind not in UNDOING:
         return ()
-    resting = [each for each in memory.resting_on(seqs) if each.kind != "burst"]
-    return tuple(_unpaid(past) if waits(memory, told) else past for past in _left(resting, day, schedule))
+    if told.spoken is not None and told.spoken.kind.name == "engagement":
+        acts = [each for each in memory.resting_on(seqs) if each.kind == "engagement"]
+        return tuple(_left_of_act(memory, told.spoken.day, act, day, schedule) for act in acts)
+    return _left(memory.resting_on(seqs), day, schedule)
 
 
 def _left(entries: Iterable[Written], day: int, schedule: Schedule) -> tuple[Past, ...]:
@@ -225,11 +226,19 @@ def _meant(entry: Written, day: int, schedule: Schedule) -> Past:
     return entry._replace(move=move).left(day, schedule)
 
 
-def waits(memory: Memory, told: Told) -> bool:
-    """An act of a busy day whose credit was taken back already: undoing it only keeps it from being paid."""
-    spoken: Any = told.spoken
-    return spoken.kind.name == "engagement" and memory.tallies.get(spoken.day, NO_TALLY).held
+def _left_of_act(memory: Memory, counts_for: int, act: Written, day: int, schedule: Schedule) -> Past:
+    """What undoing an act takes: what the day it counts for is worth less without it, as that survives.
 
-
-def _unpaid(past: Past) -> Past:
-    return past._replace(surviving=Move())
+    Not what the act itself added: one of many on a full day was worth nothing or everything by when it came. While
+    the day waits nothing is taken: there is less to pay.
+    """
+    tally, version = memory.tallies.get(counts_for, NO_TALLY), act.policy_version
+    if tally.held:
+        return act._replace(move=Move(known=act.move.known)).left(day, schedule)
+    at = max(act.day, tally.paid_day)
+    less = burst.less(tally, tally.without(act.gathered, ()), schedule.named(version))
+    less = economy.survive(less, counts_for, at, schedule, policy_version=version)
+    own = economy.survive(act.move, act.day, at, schedule, policy_version=version)
+    # Where it is what the act had added, it is taken from where that landed.
+    move = own if less.credits == own.credits else less._replace(known=own.known)
+    return act._replace(day=at, move=move).left(day, schedule)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ledger import economy
-from ledger.economy import PPM, Move, Pools, State, scale
-from ledger.kinds import gathered
+from ledger.economy import PPM, Move, Pools, State
+from ledger.kinds import burst, gathered
 from ledger.kinds.base import (
     Allegation,
     Breach,
@@ -49,6 +49,11 @@ def faded_count(count: int, days: int, half_life_days: int) -> int:
             break
         count = count * keep // PPM
     return count
+
+
+def nearer(usual: int, gathered: int, policy: Policy) -> int:
+    """What a usual day gathers, after one more day; more than makes a burst is no more than that."""
+    return usual + (min(gathered, burst.most(usual, policy)) - usual) // USUAL_DAYS
 
 
 class Spoken(NamedTuple):
@@ -110,7 +115,7 @@ class Written(NamedTuple):
     def left(self, day: int, schedule: Schedule) -> Past:
         """What survives of it on a day."""
         move = economy.survive(self.move, self.day, day, schedule, policy_version=self.policy_version)
-        return Past(self.seq, self.kind, self.day, move)
+        return Past(self.seq, self.kind, self.day, move, max(self.move.credits, 0))
 
     def left_of_breach(self, breach: Breach, day: int, schedule: Schedule) -> Past:
         """What the breach of this entry has left on a day, counted from the day it happened, told late or not.
@@ -181,8 +186,7 @@ class Memory:
         """What a usual day gathers before caps, and what this one has so far; in micro-trust."""
         if self.busy_day >= day:
             return self.usual, self.busy
-        usual, most = self.usual, scale(self.usual, policy["burst.factor"]) + policy["burst.allowance"]
-        usual += (min(self.busy, most) - usual) // USUAL_DAYS
+        usual = nearer(self.usual, self.busy, policy)
         for _ in range(min(day - self.busy_day - 1, LONGEST_GAP) if self.busy_day else 0):
             usual -= usual // USUAL_DAYS
         return usual, 0

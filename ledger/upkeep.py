@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ledger.contexts import waits
-from ledger.economy import PPM
+from ledger.economy import DAY_US, PPM
 from ledger.kinds import charge, engagement, relationship
-from ledger.kinds.base import RELEASED, Allegation, Breach, Context, Outcome, Pitch, Tally
+from ledger.kinds.base import Allegation, Breach, Context, Outcome, Pitch, Tally
 from ledger.kinds.hold import STATUS
 from ledger.kinds.relationship import STEPS
 from ledger.labels import NAMES
-from ledger.memory import NO_TIE, UNDOING, UNTOLD, Memory, Planned, Told, Written, faded_count
+from ledger.memory import NO_TIE, UNDOING, UNTOLD, Memory, Planned, Told, Written, faded_count, nearer
 
 GENEROUS = ("transparency", "apology")
 
@@ -44,7 +43,9 @@ def _engaged(memory: Memory, told: Told, context: Context, planned: Sequence[Pla
         tally = tally._replace(held_at_us=told.at_us)
     memory.tallies[day] = tally
     if context.current and not told.late_days:
-        memory.usual, memory.busy, memory.busy_day = context.usual, context.busy + known + unknown, day
+        busy = context.busy + known + unknown
+        busy = min(busy, context.usual) if tally.held_at_us else busy  # what waits teaches nothing yet
+        memory.usual, memory.busy, memory.busy_day = context.usual, busy, day
     if known or unknown or engagement.worth(factors):
         _, since, answers, mutual = memory.ties.get(facts.engager, NO_TIE)
         answers = faded_count(answers, context.day - since, context.policy["tie.half_life"])
@@ -68,8 +69,8 @@ def _count(memory: Memory, item: Planned) -> None:
 
 def _undo(memory: Memory, told: Told, context: Context) -> None:
     items = [memory.written[past.seq] for past in context.past]
+    memory.credits_total -= sum(past.counted for past in context.past)
     for item in items:  # what never was is not held against anyone
-        memory.credits_total -= 0 if waits(memory, told) else max(item.move.credits, 0)
         memory.drains_total -= max(item.move.drains, 0)
         memory.breaches_total -= item.kind == "breach"
         memory.apologies_total -= item.kind == "apology"
@@ -238,7 +239,11 @@ def _relabelled(memory: Memory, told: Told, context: Context, planned: Sequence[
 
 
 def _released(memory: Memory, told: Told, context: Context, planned: Sequence[Planned]) -> None:
-    memory.tallies[told.facts.day] = memory.tallies[told.facts.day]._replace(held_at_us=RELEASED)
+    day, tally = told.facts.day, context.tally
+    if tally.held_at_us // DAY_US == day:  # as it came, so that no more than one day is learnt from in a day
+        usual = nearer(memory.usual, tally.known + tally.unknown, context.policy)
+        memory.usual = max(memory.usual, usual)
+    memory.tallies[day] = tally._replace(held_at_us=-context.day)
 
 
 Keeper = Callable[[Memory, Told, Context, Sequence[Planned]], None]

@@ -11,7 +11,7 @@ from ledger import economy, events, kinds
 from ledger.economy import DAY_US, Move, State
 from ledger.errors import AlreadyDone, ExceedsAvailable, HoldWaiting, NotLetIn, TooEarly, TooLate, Unchanged
 from ledger.kinds import KINDS, LINES, PUBLIC, apology, base, engagement, pitch
-from ledger.kinds.base import RELEASED, Allegation, Breach, Context, Due, Line, Past, Pitch, Relationship, Tally
+from ledger.kinds.base import Allegation, Breach, Context, Due, Line, Past, Pitch, Relationship, Tally
 from ledger.kinds.facts import read
 from ledger.policy import Schedule
 from tests.desk import DAY, FOUNDING, Desk, noon, trust, variant
@@ -585,7 +585,7 @@ def test_a_busy_day_waits() -> None:
         ({"tally": Tally(known=trust("496")), "usual": trust("30")}, True),  # 10 * 30 + 200
         ({"tally": Tally(known=trust("495")), "usual": trust("30")}, False),
         ({"tally": Tally(known=trust("196")), "current": False}, False),  # a backfill tells of the past
-        ({"tally": Tally(known=trust("300"), held_at_us=RELEASED)}, False),  # looked at already
+        ({"tally": Tally(known=trust("300"), held_at_us=-DAY)}, False),  # looked at already
     ],
 )
 def test_what_makes_a_busy_day(changes: dict[str, Any], burst: bool) -> None:

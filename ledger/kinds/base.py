@@ -20,8 +20,8 @@ class Tally(NamedTuple):
     """What a book's day has gathered so far: uncapped credit of known engagers, bound credit of unknown ones, counts.
 
     `bound` is what unknown engagers may earn on that day in all as the last one came, None before one did.
-    `held_at_us` is when the day was found to be a burst whose credit waits, 0 where it is none, RELEASED once it was
-    paid.
+    `held_at_us` is when the day was found to be a burst whose credit waits, 0 where it is none, minus the day on which
+    it was paid once it was.
     """
 
     known: int = 0
@@ -37,6 +37,11 @@ class Tally(NamedTuple):
         """Its credit waits."""
         return self.held_at_us > 0
 
+    @property
+    def paid_day(self) -> int:
+        """The day on which the credit of a burst was paid; 0 where it was none or waits."""
+        return max(0, -self.held_at_us)
+
     def plus(self, known: int, unknown: int) -> Tally:
         """The tally with further uncapped credit."""
         return Tally(self[0] + known, self[1] + unknown, *self[2:])
@@ -44,15 +49,15 @@ class Tally(NamedTuple):
     def without(self, gathered: tuple[int, int], counts: Iterable[str]) -> Tally:
         """The tally without an event that was undone: its uncapped (known, unknown) credit, and one of each count.
 
-        An act that earned nothing because the day was full earns nothing afterwards either: nobody is paid twice, so
-        what a day has credited stays at or below its cap and what its remaining acts would have earned alone.
+        A day is always worth its sum, whichever acts came first: undoing one takes what the day is worth less without
+        it, and that is nothing while the others fill the day. Of unknown engagers only what was within their bound is
+        in the sum, so that what one of them leaves free goes to those who come after.
         """
         known, unknown = (max(0, held - gone) for held, gone in zip((self.known, self.unknown), gathered, strict=True))
         counted = {name: getattr(self, name) - 1 for name in counts}
         return self._replace(known=known, unknown=unknown, **counted)
 
 
-RELEASED = -1
 NO_TALLY = Tally()
 
 
@@ -163,12 +168,13 @@ class Relationship(NamedTuple):
 
 
 class Past(NamedTuple):
-    """An entry that an event speaks of: what it did, and what of that survives today."""
+    """An entry that an event speaks of: what of it survives today, and its part of the undecayed total of credits."""
 
     seq: int
     kind: str
     day: int
     surviving: Move
+    counted: int = 0
 
 
 class Context(NamedTuple):

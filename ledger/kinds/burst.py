@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from ledger.economy import DAY_US, Move, fade, scale
 from ledger.errors import AlreadyDone, TooEarly
-from ledger.kinds.base import Context, Factors, Kind, Line, LineKind
+from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Tally
 from ledger.kinds.facts import Whole
-from ledger.policy import Parameter, Rates
+from ledger.policy import Parameter, Policy, Rates
 
 HOUR_US = DAY_US // 24
 MOST_DAY = 10_000_000
@@ -21,6 +21,11 @@ class ReleaseFacts:
     """Which day's credit is paid after all."""
 
     day: Annotated[int, Whole(0, MOST_DAY, "the day, counted from 1970-01-01")]
+
+
+def most(usual: int, policy: Policy) -> int:
+    """A day that gathers more than this is a burst; in micro-trust before any cap, as `usual` is."""
+    return scale(usual, policy["burst.factor"]) + policy["burst.allowance"]
 
 
 def held_back(factors: Factors) -> Line:
@@ -54,6 +59,19 @@ def day_worth(known: int, unknown: int, factors: Factors) -> tuple[int, int]:
     total = min(factors["day_cap"], known + min(unknown, factors["unknown_bound"]))
     bedrock = scale(total, factors["bedrock_share"])
     return total - bedrock, bedrock
+
+
+def less(before: Tally, after: Tally, policy: Policy) -> Move:
+    """What a day is worth less after an act was taken out of it."""
+    terms = {
+        "unknown_bound": before.bound or 0,
+        "day_cap": policy["engagement.day_cap"],
+        "bedrock_share": policy["engagement.bedrock_share"],
+    }
+    fresh, bedrock = day_worth(before.known, before.unknown, terms)
+    fresh_left, bedrock_left = day_worth(after.known, after.unknown, terms)
+    fresh, bedrock = fresh - fresh_left, bedrock - bedrock_left
+    return Move(fresh, bedrock, credits=fresh + bedrock)
 
 
 def taken(factors: Factors, rates: Rates) -> Move:

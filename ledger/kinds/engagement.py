@@ -73,8 +73,7 @@ def is_burst(factors: Factors, context: Context) -> bool:
     if not context.current or context.tally.held_at_us:
         return False
     gathered = factors["known_after"] + factors["unknown_after"]
-    most = scale(context.usual, context.policy["burst.factor"]) + context.policy["burst.allowance"]
-    return gathered > most
+    return gathered > burst.most(context.usual, context.policy)
 
 
 def worth(factors: Factors) -> int:
