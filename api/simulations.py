@@ -16,7 +16,7 @@ from ledger.simulation import Question
 from ledger.simulation_report import Example, Report, Shift
 
 blp = Blueprint("simulations", __name__, description="What other rules would change.")
-MOST_BOOKS, MOST_ENTRIES, LONGEST_POLICY = 500, 20_000, 100_000
+MOST_BOOKS, MOST_ENTRIES, MOST_EVENTS, LONGEST_POLICY = 500, 20_000, 20_000, 100_000
 
 
 class SimulationIn(ma.Schema):
@@ -127,7 +127,8 @@ CHANGED = {
 def post_simulation(given: dict[str, Any]) -> Response:
     """Price the books anew under a policy, in memory, and say for whom what would change. Nothing is written.
 
-    Answered at once for up to 500 books with up to 20,000 entries; for more there is `trust-ledger policy simulate`.
+    Answered at once for up to 500 books with up to 20,000 entries and events; for more there is
+    `trust-ledger policy simulate`.
     """
     question = asked(given)
     report = simulation.simulate(state.ledger().database, question)
@@ -141,8 +142,10 @@ def asked(given: dict[str, Any]) -> Question:
         raise InvalidRequest([("/policy", fault) for fault in faults])
     with ledger.database.reading() as session:
         books, entries = simulation.size(session)
-    if books > MOST_BOOKS or entries > MOST_ENTRIES:
-        many = f"{books} books with {entries} entries are too many to answer at once"
+        events = simulation.events(session, most=MOST_EVENTS)
+    if books > MOST_BOOKS or entries > MOST_ENTRIES or events > MOST_EVENTS:
+        told = f"over {MOST_EVENTS}" if events > MOST_EVENTS else events
+        many = f"{books} books with {entries} entries of {told} events are too many to answer at once"
         raise InvalidRequest([("", f"{many}: run trust-ledger policy simulate")])
     candidate: Policy = policy.parse(given["policy"])
     return Question.of(candidate, ledger.schedule(), at_us=ledger.clock(), from_day=given.get("from_day"))

@@ -156,6 +156,8 @@ def _document(text: str) -> dict[str, object]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidPolicy(f"not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise InvalidPolicy("not valid TOML: nested too deep") from error
 
 
 def _items(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:

@@ -72,6 +72,12 @@ def size(session: Session) -> tuple[int, int]:
     return books, int(entries)
 
 
+def events(session: Session, *, most: int) -> int:
+    """How many events there are, those that were refused too; counted up to one more than `most`."""
+    sql = "SELECT count(*) FROM (SELECT 1 AS one FROM event LIMIT ?) AS e"
+    return int(db.fetch(session, sql, (most + 1,))[0][0])
+
+
 def simulate(
     database: Database,
     question: Question,

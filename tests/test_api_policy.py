@@ -209,12 +209,18 @@ def test_a_policy_that_breaks_a_law_is_not_tried(operator: Holder) -> None:
     refused = operator.post("/v1/policy/simulations", json={"policy": broken.text})
     assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/policy")
     assert "a graver breach must never cost less" in refused.json["errors"][0]["detail"]
-    assert operator.post("/v1/policy/simulations", json={"policy": "no toml"}).status_code == 422
+    for text in ("no toml", f"name = {'[' * 9_000}"):
+        assert operator.post("/v1/policy/simulations", json={"policy": text}).status_code == 422
 
 
-def test_too_many_books_are_for_the_command(operator: Holder, creator_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond what can be answered at once, the refusal names the command."""
-    monkeypatch.setattr(simulations, "MOST_BOOKS", 0)
+@pytest.mark.parametrize("bound", ["MOST_BOOKS", "MOST_EVENTS"])
+def test_what_takes_too_long_is_for_the_command(
+    partner: Holder, operator: Holder, creator_id: str, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    """Beyond what can be answered at once, the refusal names the command; events that made no entry count, too."""
+    refused = partner.post("/v1/events", json=event(kind="apology", facts={"breach": "nothing"}))
+    assert refused.json["code"] == "unknown_reference"
+    monkeypatch.setattr(simulations, bound, 0)
     refused = operator.post("/v1/policy/simulations", json={"policy": policy.builtin().text})
     assert refused.status_code == 422
     assert "run trust-ledger policy simulate" in refused.json["detail"]
