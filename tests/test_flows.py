@@ -331,10 +331,7 @@ def received(state: State, fall: bool, reactions: list[tuple[int, tuple[int, int
 def test_of_several_receptions_the_last_counts(
     before: list[tuple[int, tuple[int, int]]], last: tuple[int, int], fresh: int, bedrock: int, fall: bool
 ) -> None:
-    """However often an apology is revised, it ends as the last word alone would, and where bricks were lost not above.
-
-    Nor does it ever hold more than if everybody had accepted it from the start.
-    """
+    """An apology ends as the last word alone would, where bricks were lost not above; never above what all accept."""
     book, before = State(fresh, bedrock), sorted(before)
     many = received(book, fall, [*before, (31, last)])
     one = received(book, fall, [(31, last)])
