@@ -79,7 +79,9 @@ def every() -> list[Code]:
     found = {code: (status, f"{told[:1].upper()}{told[1:]}.") for code, (status, told) in plain.items()}
     for error in _classes(LedgerError):
         status = next(problems.STATUS[kind] for kind in error.__mro__ if kind in problems.STATUS)
-        if status != 500 and error.code not in NEVER:  # what is told of a failure is `internal_error`, whatever it was
+        if status == 500:  # a failure is told as `internal_error`, whatever it was
+            continue
+        if "code" in vars(error) and error.code not in NEVER:
             means = " ".join((error.__doc__ or "").partition("\n\n")[0].split())
             found[error.code] = (status, means.removesuffix(" Never remembered."))
     return [Code(name, *found[name], ADVICE.get(name, "")) for name in sorted(found)]

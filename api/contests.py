@@ -27,6 +27,14 @@ REASON = fields.SafeString(longest=LONGEST_REASON)
 OURS = ("same-origin", "none")
 
 
+class NoSuchLine(NotFound):
+    """The link is good, the line is not: `back` leads to the owner's page."""
+
+    def __init__(self, back: str) -> None:
+        super().__init__("no such line")
+        self.back = back
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A line that its owner may contest, and what they wrote."""
@@ -42,8 +50,8 @@ def contest_page(name: str) -> Response:
     """The form."""
     try:
         form = state.ledger().database.read(lambda reader: look(reader, name, request.args))
-    except NotFound:
-        return pages.lost(linked=True)
+    except NotFound as missing:
+        return pages.lost(linked=True, back=getattr(missing, "back", None))
     return show(form, 200)
 
 
@@ -52,21 +60,32 @@ def contest_line(name: str) -> Response:
     """Contest the line, and go back to it."""
     try:
         form = state.ledger().database.read(lambda reader: look(reader, name, request.form))
-    except NotFound:
-        return pages.lost(linked=True)
+    except NotFound as missing:
+        return pages.lost(linked=True, back=getattr(missing, "back", None))
     return send(form)
 
 
 def look(reader: Reader, name: str, given: Mapping[str, str]) -> Form:
-    """The line that is meant. Raises NotFound where there is none, or where the asker is not its owner."""
+    """The line that is meant. Raises NotFound where the asker is not the owner, NoSuchLine where it is not there."""
     asked = Asked(name, given.get("t"), given.get("meter"), pages.seq_of(given.get("before")))
     creator, until_us = pages.whose(reader, asked)
-    seq = pages.seq_of(given.get("seq"))
-    if not until_us or seq is None or asked.meter is None or request.headers.get("Sec-Fetch-Site", "none") not in OURS:
+    if not until_us or request.headers.get("Sec-Fetch-Site", "none") not in OURS:
         raise UnknownCreator("no such page")
-    key = {"creator_id": creator.creator_id, "meter": asked.meter}
-    line, _ = queries.one_entry(reader, **key, seq=seq, schedule=state.ledger().schedule())
+    line = line_of(reader, creator, asked, pages.seq_of(given.get("seq")))
     return Form(asked, creator, line, reason=" ".join(given.get("reason", "").split()))
+
+
+def line_of(reader: Reader, creator: Enrolled, asked: Asked, seq: int | None) -> StatementLine:
+    """The line of an owner's book by its number. Raises NoSuchLine."""
+    back = f"/c/{asked.name}?{asked.query(meter=None)}"
+    if seq is None or asked.meter is None:
+        raise NoSuchLine(back)
+    try:
+        key = {"creator_id": creator.creator_id, "meter": asked.meter}
+        line, _ = queries.one_entry(reader, **key, seq=seq, schedule=state.ledger().schedule())
+    except NotFound as missing:
+        raise NoSuchLine(back) from missing
+    return line
 
 
 def send(form: Form) -> Response:

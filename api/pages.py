@@ -119,6 +119,12 @@ def no_page(error: HTTPException) -> Response | HTTPException:
     return problems.of_http(error)
 
 
+@blp.get("/c", strict_slashes=False)
+def nobody_page() -> Response:
+    """No creator is named: there is no page, as of one who never was."""
+    return lost(linked=False)
+
+
 @blp.get("/c/<name>")
 def creator_page(name: str) -> Response:
     """A creator's ledger page."""
@@ -130,9 +136,9 @@ def creator_page(name: str) -> Response:
     return answer(render_template("creator.html", page=page, book=page.book, title=title), 200)
 
 
-def lost(*, linked: bool) -> Response:
-    """What anyone sees where there is no page of a person, or none for this reader."""
-    return answer(render_template("lost.html", person=True, linked=linked), 404)
+def lost(*, linked: bool, back: str | None = None) -> Response:
+    """What anyone sees where there is no page of a person, or none for this reader; `back` where only a line is not."""
+    return answer(render_template("lost.html", person=True, linked=linked, back=back), 404)
 
 
 def answer(html: str, status: int) -> Response:

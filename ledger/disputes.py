@@ -1,6 +1,6 @@
 """Disputes: a creator contests a line of their own book; it is upheld, and undone once, or rejected with a reason.
 
-The texts are side rows that can be erased. What an upheld dispute undoes is a reversal in the books like any other.
+The texts are side rows: no event holds them. What an upheld dispute undoes is a reversal in the books like any other.
 """
 
 from __future__ import annotations

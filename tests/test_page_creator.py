@@ -63,6 +63,7 @@ def test_a_private_page_is_not_there(client: FlaskClient, creator_id: str, path:
     answer = client.get(path)
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     assert "There is no page here" in answer.text
+    assert client.get("/c").text == client.get("/c/").text == client.get("/c/never-was").text
     query = path.partition("?")[2]
     assert answer.text == client.get(f"/c/never-was?{query}").text
     assert ("this link has ended" in answer.text) == bool(query)
@@ -220,6 +221,21 @@ def test_only_the_owners_own_form_contests(
     sent.append(client.post("/c/grace/contest", data=contest_form(app, creator_id)))
     assert [answer.status_code for answer in sent] == [404] * 9
     assert creator.get("/v1/disputes").json["disputes"] == []
+
+
+@pytest.mark.parametrize("changes", [{"seq": "9"}, {"seq": "x"}, {"meter": "network:tiktok"}], ids=str)
+def test_a_good_link_with_no_such_line_says_so(
+    app: Flask, client: FlaskClient, creator_id: str, changes: dict[str, str]
+) -> None:
+    """The owner is not told that their link has ended, and is led back to their statement."""
+    form = contest_form(app, creator_id, **changes)
+    for answer in (client.post("/c/ada/contest", data=form), client.get("/c/ada/contest", query_string=form)):
+        assert answer.status_code == 404
+        assert "There is no such line in this book" in answer.text
+        assert "has ended" not in answer.text
+        assert f'href="/c/ada?t={form["t"]}"' in answer.text
+    ended = client.get("/c/ada/contest", query_string={**form, "t": "x"})
+    assert "has ended" in ended.text
 
 
 def test_a_contested_line_is_not_folded_away(

@@ -24,7 +24,7 @@ LEAST_RATIO, MOST_RATIO = 0.01, 100.0
 class OutcomeFacts:
     """What the audience did with a sponsored post in its first week. What a brand paid or got is never priced."""
 
-    pitch: Annotated[str, Name("external_ref of the sponsored post; of an authorised pitch, its id and ':published'")]
+    pitch: Annotated[str, Name("external_ref of the sponsored post; authorised: POST /v1/pitches/{pitch}/outcome")]
     positive: Annotated[int, Whole(0, MOST, "reactions in favour")]
     negative: Annotated[int, Whole(0, MOST, "reactions against")]
     acts: Annotated[int | None, Whole(0, MOST, "all acts of engagement that the sponsored post got")] = None

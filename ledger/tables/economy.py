@@ -100,7 +100,7 @@ class Quote(SQLModel, table=True):
 
 
 class Dispute(SQLModel, table=True):
-    """A line that its creator contests. The texts can be erased; what an upheld one undoes is in the books."""
+    """A line that its creator contests. The texts stand beside the books; what an upheld one undoes is in the books."""
 
     __table_args__ = (
         CheckConstraint("status IN ('open', 'upheld', 'rejected')", name="status"),
