@@ -11,6 +11,7 @@ from api import auth, encoding, fields, notation, state
 from api.blueprint import Blueprint
 from api.problems import InvalidRequest
 from ledger import policy, simulation, soundness
+from ledger.economy import DAY_US
 from ledger.policy import Policy
 from ledger.simulation import Question
 from ledger.simulation_report import Example, Report, Shift
@@ -43,6 +44,7 @@ class ShiftOut(fields.Shown):
     would_show = fields.Trust(**fields.told("what its meter would show"))
     label = ma.fields.String(**fields.told("its label, empty for a brand's book"))
     would_be = ma.fields.String(**fields.told("the label it would have"))
+    refused = ma.fields.Integer(**fields.told("events of the book that would be refused: the change is without them"))
 
 
 class MoveOut(fields.Shown):
@@ -112,6 +114,7 @@ CHANGED = {
             "would_show": "51.465381",
             "label": "trusted",
             "would_be": "trusted",
+            "refused": 0,
         }
     ],
     "refused": 0,
@@ -138,6 +141,8 @@ def post_simulation(given: dict[str, Any]) -> Response:
 def asked(given: dict[str, Any]) -> Question:
     """The question that a body asks. Raises InvalidRequest for an unsound policy, or where there are too many books."""
     ledger = state.ledger()
+    if given.get("from_day", 0) > ledger.clock() // DAY_US:
+        raise InvalidRequest([("/from", "lies in the future: nothing happened yet")])
     if faults := soundness.faults(given["policy"]):
         raise InvalidRequest([("/policy", fault) for fault in faults])
     with ledger.database.reading() as session:

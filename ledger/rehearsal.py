@@ -7,6 +7,7 @@ remember what they were, are looked at when the real ones changed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -101,6 +102,7 @@ class Rehearsal:
     books: dict[str, OpenBook] = field(default_factory=dict)
     refused: list[Otherwise] = field(default_factory=list)
     accepted: list[Otherwise] = field(default_factory=list)
+    refused_in: Counter[str] = field(default_factory=Counter)
     events: int = 0
     _past: dict[tuple[str, str], Past] = field(default_factory=dict)
     _waited: set[tuple[str, int]] = field(default_factory=set)
@@ -142,6 +144,7 @@ class Rehearsal:
             self._waited.discard((telling.happening.event.meter, telling.facts.day))
         if telling.happening.own is not None and telling.kind.name not in OUR_OWN:
             self.refused.append(_otherwise(telling.happening.event, why))
+            self.refused_in.update(telling.happening.entries.keys())
 
     def finish(self, at_us: int) -> None:
         """The last event was taken: pay what has waited long enough, and carry every book to the day."""

@@ -260,6 +260,7 @@ def _shifts(
             economy.meter(would.standing, new_rules["meter.half"]),
             label,
             _label(book, would, new_rules) if book else label,
+            rehearsal.refused_in[meter],
         )
 
 

@@ -15,7 +15,10 @@ LARGEST, EXAMPLES, TENTHS = 10, 10, 10
 
 
 class Shift(NamedTuple):
-    """What one book holds, and what it would hold: standing in micro-trust, meter in millionths of a point, label."""
+    """What one book holds, and what it would hold: standing in micro-trust, meter in millionths of a point, label.
+
+    `refused` counts the events of the book that would be refused: what they cost or earned is part of the change.
+    """
 
     creator_id: str
     meter: str
@@ -25,6 +28,7 @@ class Shift(NamedTuple):
     would_show: int
     label: str
     would_be: str
+    refused: int = 0
 
     @property
     def change(self) -> int:

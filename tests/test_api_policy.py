@@ -203,6 +203,12 @@ def test_a_simulation_is_what_the_document_says(
     assert set(ShiftOut().fields) == set(told["losses"][0])
 
 
+def test_no_policy_is_tried_on_days_to_come(operator: Holder) -> None:
+    """A first day that has not begun is refused by pointer."""
+    refused = operator.post("/v1/policy/simulations", json={"policy": policy.builtin().text, "from": "2199-01-01"})
+    assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/from")
+
+
 def test_a_policy_that_breaks_a_law_is_not_tried(operator: Holder) -> None:
     """Each law that it breaks is told; what is no policy at all, too."""
     broken = variant(("breach.severity_1", "0.15"), name="broken")

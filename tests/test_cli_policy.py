@@ -121,6 +121,14 @@ def test_a_policy_is_tried_on_the_real_books(set_up: Shell) -> None:
     assert "another simulation" in set_up("policy", "simulate", other, "--resume", "mine.jsonl", code=WRONG).stderr
 
 
+def test_no_policy_is_tried_on_days_to_come(set_up: Shell) -> None:
+    """A first day that has not begun is refused by name."""
+    file = str(file_of(set_up, FOUNDING.text))
+    told = set_up("policy", "simulate", file, "--from", "2026-11-24", code=USAGE).stderr
+    assert "--from" in told
+    assert "2026-11-24 lies in the future" in told
+
+
 def test_the_policy_in_force_would_change_nothing(set_up: Shell) -> None:
     """Tried on the books that it priced, the policy in force leaves every one as it is."""
     set_up("demo", "--no-serve")

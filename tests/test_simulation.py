@@ -237,6 +237,7 @@ def test_what_would_be_refused_is_told(street: Street) -> None:
     (example,) = report.examples
     assert (report.refused, report.accepted) == (1, 0)
     assert (example.how, example.external_ref, example.kind) == ("refused", "y1", "outcome")
+    assert [shift.refused for shift in (*report.gains, *report.losses)] == [1, 1]  # in both books that it touches
     assert "60 days" in example.why
 
 

@@ -161,6 +161,8 @@ def simulate(terminal: Terminal, file: Path, from_day: int | None, resume: Path 
 
     Exit codes: 0 simulated; 1 the file is not sound, or the file to resume is another's, and why; 2 wrong usage.
     """
+    if from_day is not None and from_day > terminal.today():
+        raise click.BadParameter(f"{iso_day(from_day)} lies in the future: nothing happened yet", param_hint="--from")
     candidate = _sound(file)
     with terminal.database() as database:
         real = schedule_of(database)
@@ -194,8 +196,9 @@ def _told(report: Report) -> Iterator[str]:
 
 def _shift(shift: Shift) -> str:
     label = "" if shift.label == shift.would_be else f", {shift.label} -> {shift.would_be}"
+    left_out = f", without {shift.refused} of its events, refused" if shift.refused else ""
     standing = f"{_amount(shift.standing)} -> {_amount(shift.would_stand)} ({_signed(shift.change)})"
-    return f"{shift.creator_id} {shift.meter}: {standing}{label}"
+    return f"{shift.creator_id} {shift.meter}: {standing}{label}{left_out}"
 
 
 def _amount(micros: int) -> str:
