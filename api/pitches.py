@@ -22,6 +22,7 @@ from api.pitch_documents import (
 )
 from ledger import authorised, ids, pitches, quotes
 from ledger.authorised import PREFIX, Authorised
+from ledger.economy import DAY_US
 from ledger.errors import Forbidden, NotFound
 from ledger.keys import Key
 from ledger.kinds import facts as facts_of
@@ -245,10 +246,18 @@ def _listed(reader: Reader, key: Key, asked: dict[str, str | None], **bounds: An
     return authorised.listed(reader, now_us=state.ledger().clock(), **whose, **bounds)
 
 
+def _too_fresh(pitch: Authorised) -> bool:
+    """It was published, and its audience still has days to take it in."""
+    if pitch.published_at_us is None:
+        return False
+    today = state.ledger().clock() // DAY_US
+    return today - pitch.published_at_us // DAY_US < state.ledger().schedule().at(today)["outcome.days"]
+
+
 def show(pitch: Authorised) -> dict[str, Any]:
     """A pitch as JSON carries it to whoever asks."""
     trust, instant, key = notation.trust, notation.instant, auth.current()
-    steps = STEPS.get(pitch.status, {}) if pitch.outcome is None else {}
+    steps = {} if pitch.outcome or _too_fresh(pitch) else STEPS.get(pitch.status, {})
     return {
         "pitch": pitch.name,
         "quote": ids.join(quotes.PREFIX, pitch.creator_id, pitch.pitch_id),

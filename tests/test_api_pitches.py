@@ -115,10 +115,11 @@ def test_a_pitch_from_quote_to_outcome(
         "0.000000",
         "0.000000",
     )
-    assert (out["published_as"], out["next"], see(creator, pitch)["next"]) == ("clear", ["outcome"], [])
+    assert (out["published_as"], out["next"], see(creator, pitch)["next"]) == ("clear", [], [])
     early = act(partner, pitch, "outcome", TAKEN)
     assert (early.status_code, early.json["code"]) == (422, "too_early")
     clock.pass_days(7)
+    assert see(partner, pitch)["next"] == ["outcome"]
     figures = TAKEN | {"reach": 40_000, "objections": 2, "result": "1.25", "compensation": 150_000}
     done = act(partner, pitch, "outcome", figures).json
     assert (done["outcome"]["reported_by"], done["outcome"]["brand_result"]) == ("acme", "1.25")

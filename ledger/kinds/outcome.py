@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Annotated, Any
 
+from ledger.days import iso_day
 from ledger.economy import PPM, Move, scale
 from ledger.errors import AlreadyDone, TooEarly, WrongReference
 from ledger.kinds import relationship
@@ -61,8 +62,10 @@ def price(facts: OutcomeFacts, context: Context) -> list[Line]:
     if context.done:
         raise AlreadyDone(f"the outcome of {facts.pitch!r} is already told", pointer="/facts/pitch")
     published = min(past.day for past in context.past)
-    if context.day - published < policy["outcome.days"]:
-        raise TooEarly(f"the audience has {policy['outcome.days']} days to take it in", pointer="/facts/pitch")
+    due = published + policy["outcome.days"]
+    if context.day < due:
+        told = f"the audience has {policy['outcome.days']} days to take it in: tell it from {iso_day(due)} on"
+        raise TooEarly(told, pointer="/facts/pitch")
     return [_correction(ratio(facts, policy), context)]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from ledger.days import iso_day
 from ledger.economy import PPM, Move, fade, scale
 from ledger.errors import IllegalTransition, NotLetIn, TooEarly
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Relationship
@@ -80,7 +81,7 @@ def _check(name: str, brand: str, now: Relationship | None, context: Context) ->
         raise IllegalTransition(f"the brand {brand} {stands}: it cannot be {STEPS[name]} now")
     wait = context.policy["relationship.again_days"]
     if name == "introduction" and now is not None and context.day - now.day < wait:
-        raise TooEarly(f"the brand {brand} was {status} less than {wait} days ago: it may introduce itself after that")
+        raise TooEarly(f"the brand {brand} was {status}: it may introduce itself from {iso_day(now.day + wait)} on")
 
 
 def after(name: str, now: Relationship | None, *, day: int, introduction: str) -> Relationship:
