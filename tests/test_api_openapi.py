@@ -148,7 +148,7 @@ def test_every_parameter_is_explained(document: Json) -> None:
 
 
 def test_the_document_knows_every_kind_of_event(document: Json) -> None:
-    """One shape for each kind that partners tell, told apart by `kind`, with the facts of its dataclass and nothing else."""
+    """One shape for each kind that partners tell, told apart by `kind`, with the facts of its dataclass alone."""
     schemas = document["components"]["schemas"]
     shapes = {item["properties"]["kind"]["const"]: item for item in schemas.values() if "const" in _kind(item)}
     assert set(shapes) == set(kinds.PUBLIC) == set(schemas["Event"]["discriminator"]["mapping"])

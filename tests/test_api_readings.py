@@ -69,7 +69,8 @@ def test_pages_put_together_are_the_whole(partner: Holder, creator_id: str) -> N
     """Following `next` gives each reading once, newest first; the cursor belongs to its question."""
     told = [reading(stick=stick, read_at=f"2026-11-{day:02d}T08:00:00Z") for day in (1, 2, 3) for stick in ("a", "b")]
     assert partner.put(ADA, json={"readings": told}).status_code == 200
-    pages, after = [], ""
+    pages: list[Any] = []
+    after: str | None = ""
     while after is not None:
         page = partner.get(f"{ADA}?limit=4{after and f'&after={after}'}").json
         pages, after = [*pages, page["readings"]], page["next"]

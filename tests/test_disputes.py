@@ -234,7 +234,8 @@ def test_of_resolvers_who_race_one_decides(counter: Counter, verdicts: tuple[str
 def test_no_dispute_no_verdict(counter: Counter) -> None:
     """An id of nothing resolves nothing."""
     opened, _ = contest(counter, 5)
-    named = {"creator_id": opened.creator_id, "dispute_id": counter.ids["u1"], "resolution": None, "resolved_by": "x"}
+    named: dict[str, Any] = {"creator_id": opened.creator_id, "dispute_id": counter.ids["u1"]}
+    named |= {"resolution": None, "resolved_by": "x"}
     with pytest.raises(NotFound):
         counter.database.write(
             lambda session: disputes.resolve(

@@ -454,11 +454,12 @@ def embellish(database: Database, creator_id: str) -> None:
     asked = {"creator_id": creator_id, "meter": "network:photo", "limit": 2, "kind": "pitch"}
     schedule = policy.Schedule.of(policy.builtin())
     lines = database.read(lambda reader: queries.statement(reader, **asked, schedule=schedule))  # type: ignore[arg-type]
+    made = None
     for line in lines:
         why = {"creator_id": creator_id, "meter": line.meter, "seq": line.seq, "reason": "Nobody paid for it. " * 9}
         made, _ = database.write(lambda session, why=why: disputes.contest(session, **why, now_us=NOW_US))  # type: ignore[misc]
     verdict = {"verdict": "rejected", "resolution": "The invoice is here.", "resolved_by": "acme", "pepper": b"p"}
-    named = {"creator_id": creator_id, "dispute_id": made.dispute_id, "schedule": schedule}
+    named = {"creator_id": creator_id, "dispute_id": made.dispute_id if made else "", "schedule": schedule}
     database.write(lambda s: disputes.resolve(s, **named, **verdict, clock=lambda: NOW_US))  # type: ignore[arg-type]
 
 

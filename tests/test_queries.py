@@ -103,6 +103,7 @@ def test_as_of_says_what_a_reader_was_told_then(counter: Counter) -> None:
 def test_before_the_first_entry_there_is_nothing(counter: Counter) -> None:
     """A book was empty before its first entry."""
     empty = book(counter, now=END, as_of=noon(-1))
+    assert empty.label is not None
     assert (empty.standing, empty.seq, empty.points, empty.label.name) == (0, 0, 0, "new")
     assert empty.state == economy.State(day=DAY - 1)
 
