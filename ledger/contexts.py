@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ledger import economy, labels
-from ledger.economy import PPM, Move, State, reliability
+from ledger.economy import PPM, Move, State
 from ledger.errors import AlreadyDone, UnknownReference, WrongReference
 from ledger.kinds import apology, burst, engagement, hold, relationship
 from ledger.kinds.base import NO_TALLY, Breach, Context, Due, Past, Relationship, Tally
@@ -113,17 +113,7 @@ def due_label(memory: Memory, state: State, policy: Policy) -> Due:
     hidden = min((each.day for each in owing if each.hidden), default=None)
     days = [DayCount(day, tally.posts, tally.sponsored) for day, tally in memory.tallies.items() if tally.posts]
     seen = labels.exposure(days, today=state.day, policy=policy)
-    figures = Figures(
-        today=state.day,
-        credits=state.credits,
-        drains=state.drains,
-        known=state.known,
-        standing=state.standing,
-        reliability=reliability(state.credits, state.drains),
-        hidden_since=hidden,
-        was=memory.label,
-        unowned=owing,
-    )
+    figures = Figures.of(state, hidden_since=hidden, was=memory.label, unowned=owing)
     return Due(labels.name(seen, figures, policy), seen.highest, hidden)
 
 

@@ -21,15 +21,8 @@ KINDS = {status: kind for kind, status in STEPS.items()}
 STATUSES = ("introduced", "accepted", "declined", "ended", "blocked")
 OVER = ("ended", "blocked")
 UNMET = "block"  # the reference's name where a brand was blocked that had never introduced itself
-_STATE = ", ".join(
-    f"b.{name}"
-    for name in (
-        *("fresh", "bedrock", "mending_pitch", "mending_breach"),
-        *("credits", "drains", "known", "pitches", "settled_through"),
-    )
-)
 _SQL = (
-    f"SELECT {keeping.RELATIONSHIPS.columns}, b.policy_version, {_STATE} FROM relationship t"
+    f"SELECT {keeping.RELATIONSHIPS.columns}, b.policy_version, {books.BOOK_STATE} FROM relationship t"
     " JOIN book b ON b.creator_id = t.creator_id AND b.meter = t.meter"
 )
 _SHOWN = "CASE WHEN t.blocked THEN 'blocked' ELSE t.status END"

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from ledger.economy import Move
 from ledger.errors import AlreadyDone, IllegalTransition, TooEarly
 from ledger.kinds import breach
-from ledger.kinds.base import Allegation, Context, Factors, Kind, Line, LineKind
+from ledger.kinds.base import Allegation, Context, Factors, Kind, Line, LineKind, no_amounts
 from ledger.kinds.facts import REPORTER, Choice, Name, Whole
-from ledger.policy import Parameter, Rates
+from ledger.policy import Parameter
 
 BY = ("audience", "press", "platform", "brand", "regulator", "court", "creator", "operator", "other")
 STANCES = ("owns", "denies", "explains")
@@ -123,11 +122,6 @@ def _standing(context: Context) -> Allegation:
     if found.status == "dismissed":
         raise AlreadyDone("the allegation is already dismissed", pointer="/facts/allegation")
     return found
-
-
-def no_amounts(factors: Factors, rates: Rates) -> Move:
-    """No amount."""
-    return Move()
 
 
 def reason(facts: Mapping[str, Any], factors: Factors) -> str:

@@ -283,3 +283,8 @@ class LineKind:
     title: str
     amounts: Callable[[Factors, Rates], Move]
     reason: Callable[[Mapping[str, Any], Factors], str]
+
+
+def no_amounts(factors: Factors, rates: Rates) -> Move:
+    """What a line does that is only there to be read: nothing."""
+    return Move()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from ledger.economy import PPM, Move
+from ledger.economy import PPM
 from ledger.errors import (
     AlreadyDone,
     ExceedsAvailable,
@@ -22,10 +22,10 @@ from ledger.errors import (
     WrongReference,
 )
 from ledger.kinds import pitch, transparency
-from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Pitch
+from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Pitch, no_amounts
 from ledger.kinds.facts import SLUG, Choice, Name, Share, Whole
 from ledger.labels import nearest
-from ledger.policy import Parameter, Rates
+from ledger.policy import Parameter
 
 MOST = 10**15
 FAR_US = 2**53
@@ -160,11 +160,6 @@ def beside_published(facts: PublishedFacts, context: Context, lines: list[Line])
     """The brand's own meter loses the share that was quoted."""
     quoted = lines[0].factors
     return [pitch.beside(context, share=quoted["share"], mending=quoted["mending"])]
-
-
-def no_amounts(factors: Factors, rates: Rates) -> Move:
-    """No amount: a hold reserves, it does not move."""
-    return Move()
 
 
 def held_reason(facts: Mapping[str, Any], factors: Factors) -> str:

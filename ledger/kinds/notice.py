@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
-from ledger.economy import Move
 from ledger.errors import Unchanged
-from ledger.kinds.base import Context, Factors, Kind, Line, LineKind
+from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, no_amounts
 from ledger.kinds.facts import Name, Whole
 from ledger.labels import EPOCH, MONTHS, NAMES, PRESSED, percent
-from ledger.policy import Rates
 
 MOST_DAY = 3_000_000
 NEVER = -1
@@ -44,11 +42,6 @@ def price_label(facts: LabelFacts, context: Context) -> list[Line]:
 def price_marker(facts: MarkerFacts, context: Context) -> list[Line]:
     """Nothing."""
     return [Line("policy_marker", {"effective_day": facts.effective_day})]
-
-
-def no_amounts(factors: Factors, rates: Rates) -> Move:
-    """No amount."""
-    return Move()
 
 
 def label_reason(facts: Mapping[str, Any], factors: Factors) -> str:

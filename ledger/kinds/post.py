@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.economy import Move
-from ledger.kinds.base import Context, Factors, Kind, Line, LineKind
-from ledger.policy import Rates
+from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, no_amounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +19,10 @@ def price(facts: PostFacts, context: Context) -> list[Line]:
     return [Line("post", {"late_days": context.late_days})]
 
 
-def amounts(factors: Factors, rates: Rates) -> Move:
-    """No amount."""
-    return Move()
-
-
 def reason(facts: Mapping[str, Any], factors: Factors) -> str:
     """Why the line is there."""
     return "An ordinary post, not sponsored: it costs nothing and counts towards your share of sponsored posts."
 
 
 KIND = Kind(name="post", title="Ordinary post", facts=PostFacts, price=price, example={}, counts=("posts",))
-LINE = LineKind("post", "Ordinary post", amounts, reason)
+LINE = LineKind("post", "Ordinary post", no_amounts, reason)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from ledger.days import iso_day
 from ledger.economy import PPM, Move, fade, scale
 from ledger.errors import IllegalTransition, NotLetIn, TooEarly
-from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Relationship
+from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Relationship, no_amounts
 from ledger.kinds.facts import SLUG, Choice, Name
 from ledger.policy import Parameter, Policy, Rates
 
@@ -144,11 +144,6 @@ def amounts(factors: Factors, rates: Rates) -> Move:
     bedrock = scale(credit, factors["bedrock_share"])
     known = PPM if credit else 0
     return fade(Move(credit - bedrock, bedrock, credits=credit, known=known), factors["late_days"], rates)
-
-
-def no_amounts(factors: Factors, rates: Rates) -> Move:
-    """No amount."""
-    return Move()
 
 
 def reason(facts: Mapping[str, Any], factors: Factors) -> str:
