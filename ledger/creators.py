@@ -69,7 +69,7 @@ def enrol(
     if handle and db.fetch(session, "SELECT 1 FROM handle WHERE handle = ?", (handle,)):
         raise AccountTaken(f"the handle {handle!r} is taken", pointer="/handle")
     creator_id = events.new_id()
-    db.insert(session, CREATOR, [(creator_id, visibility, consent_at_us, now_us, enrolled_by, 1)])
+    db.insert(session, CREATOR, [(creator_id, visibility, consent_at_us, now_us, enrolled_by, 1, False)])
     db.insert(session, PROFILE, [(creator_id, handle, display_name, orjson.dumps(list(topics)).decode())])
     db.insert(session, ACCOUNT, [(a.network, a.external_id, creator_id, a.followers) for a in accounts])
     meters = sorted({f"network:{account.network}" for account in accounts})

@@ -84,7 +84,7 @@ def create(
     _check(role, owner, networks, scopes, note)
     held = scopes or [scope for scope in MAY_HOLD[role] if scope != "events:backfill"]
     secret, key_id = PREFIX + secrets.token_urlsafe(32), events.new_id()
-    told = (" ".join(sorted(set(networks))), " ".join(sorted(set(held))), note, now_us, None)
+    told = (" ".join(sorted(set(networks))), " ".join(sorted(set(held))), note, now_us, None, None, None, None)
     db.insert(session, API_KEY, [(_hashed(secret, pepper), key_id, role, owner, *told)])
     return secret, key_id
 

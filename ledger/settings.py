@@ -48,6 +48,18 @@ class Settings(BaseSettings):
     public_url: str = Field(default="http://127.0.0.1:8000", description="how others reach this service")
     body_limit_bytes: int = Field(default=10_000_000, ge=1_000, description="largest request body")
     batch_limit: int = Field(default=10_000, ge=1, le=10_000, description="most events in one batch")
+    signing_key_before: SecretStr = Field(
+        default=SecretStr(""), description="the signing key before this one: what it signed is still read"
+    )
+    cors_origins: tuple[str, ...] = Field(default=(), description="origins whose pages may call the API")
+    webhook_private_networks: bool = Field(
+        default=False, description="whether webhooks may go to loopback and private addresses"
+    )
+    webhook_timeout_seconds: int = Field(default=10, ge=1, le=60, description="how long a webhook may take to answer")
+    limit_read: int = Field(default=60_000, ge=1, description="reads a key may make in a minute")
+    limit_write: int = Field(default=30_000, ge=1, description="single writes a key may make in a minute")
+    limit_batch: int = Field(default=600, ge=1, description="batches, lookups and exports a key may ask in a minute")
+    limit_heavy: int = Field(default=60, ge=1, description="plans and simulations a key may ask in a minute")
     pool_size: int = Field(default=5, ge=1, le=200, description="database connections a process keeps")
     prepare_threshold: int | None = Field(default=5, description="psycopg's; null behind PgBouncer")
 

@@ -12,7 +12,7 @@ class Creator(SQLModel, table=True):
     """Someone who joined. Names and texts are in Profile, which can be erased."""
 
     __table_args__ = (
-        CheckConstraint("visibility IN ('private', 'public')", name="visibility"),
+        CheckConstraint("visibility IN ('private', 'public', 'erased')", name="visibility"),
         LEDGER,
     )
     creator_id: str = Field(sa_type=ID, primary_key=True)
@@ -21,6 +21,7 @@ class Creator(SQLModel, table=True):
     enrolled_at_us: int = Field(sa_type=BigInteger)
     enrolled_by: str = Field(sa_type=String(64))
     version: int = Field(sa_type=BigInteger)
+    findable: bool = Field(default=False)
 
 
 class Profile(SQLModel, table=True):
@@ -258,6 +259,9 @@ class ApiKey(SQLModel, table=True):
     note: str = Field(sa_type=String(200), default="")
     created_at_us: int = Field(sa_type=BigInteger)
     revoked_at_us: int | None = Field(sa_type=BigInteger, default=None)
+    expires_at_us: int | None = Field(sa_type=BigInteger, default=None)
+    last_used_at_us: int | None = Field(sa_type=BigInteger, default=None)
+    replaces: str | None = Field(sa_type=String(36), default=None)
 
 
 class JobRun(SQLModel, table=True):

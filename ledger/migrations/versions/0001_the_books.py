@@ -34,6 +34,9 @@ def upgrade() -> None:
         sa.Column("note", sa.String(length=200), nullable=False),
         sa.Column("created_at_us", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at_us", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at_us", sa.BigInteger(), nullable=True),
+        sa.Column("last_used_at_us", sa.BigInteger(), nullable=True),
+        sa.Column("replaces", sa.String(length=36), nullable=True),
         sa.CheckConstraint("role IN ('partner', 'brand', 'creator', 'operator')", name=op.f("ck_api_key_role")),
         sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_api_key")),
         sa.UniqueConstraint("key_id", name=op.f("uq_api_key_key_id")),
@@ -98,7 +101,8 @@ def upgrade() -> None:
         sa.Column("enrolled_at_us", sa.BigInteger(), nullable=False),
         sa.Column("enrolled_by", sa.String(length=64), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("visibility IN ('private', 'public')", name=op.f("ck_creator_visibility")),
+        sa.Column("findable", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("visibility IN ('private', 'public', 'erased')", name=op.f("ck_creator_visibility")),
         sa.PrimaryKeyConstraint("creator_id", name=op.f("pk_creator")),
     )
     op.create_table(
