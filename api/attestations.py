@@ -61,7 +61,7 @@ NIGHT = {"day": "2026-11-23", "accounts": 40_118, "edges": 310_552, "active": 64
 
 
 @blp.post("/v1/attestations")
-@auth.requires("attestations:write")
+@auth.requires("attestations:write", limit="batch")
 @blp.arguments(AttestationIn(), example=TOLD)
 @blp.response(200, CountOut(), example=COUNTED, description="Attested; those that were attested before stay so")
 def post_attestations(given: dict[str, Any]) -> Response:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from flask import request
 
-from api import state
+from api import limits, state
 from api.problems import KEY_ID, UNKNOWN_CREATOR, NotAuthenticated
 from ledger import keys
 from ledger.errors import Forbidden, InvalidEvent, UnknownCreator
@@ -20,12 +20,16 @@ SCHEME = "Bearer "
 KEY = "trust_ledger.key"  # in the request's environ: a request of its own costs less to reach than flask.g
 
 
-def requires(*scopes: str) -> Callable[[F], F]:
-    """Decorate a view: the caller needs a live key that holds all of these scopes."""
+def requires(*scopes: str, limit: str | None = None) -> Callable[[F], F]:
+    """Decorate a view: the caller needs a live key that holds all of these scopes, and has calls left.
+
+    `limit` names the rate limit that its calls count against, where the method does not say it.
+    """
 
     def decorated(view: F) -> F:
         @wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
+            limits.spend(authenticate(), request.environ, limit)
             need(*scopes)
             return view(*args, **kwargs)
 

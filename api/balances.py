@@ -164,7 +164,7 @@ def get_balance(creator: str) -> Response:
 
 
 @blp.post("/v1/balances/lookup")
-@auth.requires("balances:read")
+@auth.requires("balances:read", limit="batch")
 @blp.arguments(LookupIn())
 @documented(LookupOut())
 def look_up(asked: dict[str, list[str]]) -> Response:

@@ -29,6 +29,7 @@ PROBLEM_EXAMPLES: dict[int, tuple[str, str]] = {
     415: ("unsupported_media_type", "the body must be application/json, not text/plain"),
     422: ("invalid_request", "/kind must be one of post, engagement"),
     428: ("precondition_required", "send the ETag you read as If-Match"),
+    429: ("rate_limited", "this key may make 600 calls of class batch in a minute"),
     500: ("internal_error", "something went wrong on our side; it has been recorded"),
     503: ("unavailable", "the service is busy or away; send the same again"),
 }
@@ -190,7 +191,7 @@ def _common_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict
     manual = doc_info.get("manual_doc", {})
     statuses = {400, 414, 422, 500, 503}
     if scopes is not None:
-        statuses |= {401, 403, 404}
+        statuses |= {401, 403, 404, 429}
         doc["security"] = [{"key": []}]
         doc["x-scopes"] = list(scopes)
     else:
@@ -225,6 +226,6 @@ def _documented(status: http.HTTPStatus) -> dict[str, Any]:
         code, detail = PROBLEM_EXAMPLES.get(status, (status.name.lower(), status.phrase))
         example = members(status, code, detail)
         response["content"] = {PROBLEM_JSON: {"schema": Problem, "example": example}}
-    if status == 503:
+    if status in (429, 503):
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
     return response

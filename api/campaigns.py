@@ -152,7 +152,7 @@ class PlanOut(ma.Schema):
 
 
 @blp.post("/v1/campaigns/plan")
-@auth.requires("estimates:write")
+@auth.requires("estimates:write", limit="heavy")
 @blp.arguments(CampaignIn())
 @blp.response(200, PlanOut())
 def post_plan(asked: dict[str, Any]) -> dict[str, Any]:

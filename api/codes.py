@@ -50,6 +50,7 @@ ADVICE = {
     "precondition_required": "Send the `ETag` that you read as `If-Match`.",
     "quote_expired": "Ask for a new quote.",
     "quote_replaced": "Hold the newest quote.",
+    "rate_limited": "Wait as long as `Retry-After` says; ask for many at once instead of one by one.",
     "request_timeout": "Send it again, in one go.",
     "stale": "Read it again, and repeat the change on what you find.",
     "too_early": "Send the same again from the day that `detail` names.",

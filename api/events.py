@@ -44,7 +44,7 @@ def post_event() -> Response:
 
 
 @blp.post("/v1/events/batch")
-@auth.requires("events:write")
+@auth.requires("events:write", limit="batch")
 @blp.arguments(BatchQuery(), location="query")
 @blp.doc(**event_documents.BATCH)
 def post_batch(query: dict[str, Any]) -> Response:

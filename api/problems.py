@@ -69,6 +69,16 @@ class PreconditionRequired(LedgerError):
     code = "precondition_required"
 
 
+class RateLimited(LedgerError):
+    """More calls than the key has in a minute; `seconds` until it has more."""
+
+    code = "rate_limited"
+
+    def __init__(self, detail: str, *, seconds: int) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
+
+
 STATUS: dict[type[Exception], int] = {
     MalformedBody: 400,
     NotAuthenticated: 401,
@@ -90,6 +100,7 @@ STATUS: dict[type[Exception], int] = {
     pitches.QuoteExpired: 409,
     pitches.QuoteReplaced: 409,
     PreconditionRequired: 428,
+    RateLimited: 429,
     errors.Unavailable: 503,
     LedgerError: 500,
 }
@@ -179,7 +190,8 @@ def of_ledger(error: LedgerError) -> Response:
     if isinstance(error, errors.UnknownCreator):  # in the same words, whether there is none or none to be known of
         return problem(status, error.code, UNKNOWN_CREATOR)
     wrong = getattr(error, "errors", None) or ([(error.pointer, error.detail)] if error.pointer else ())
-    return problem(status, error.code, error.detail, wrong=wrong)
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, RateLimited) else {}
+    return problem(status, error.code, error.detail, wrong=wrong, headers=headers)
 
 
 def of_http(error: HTTPException) -> Response | HTTPException:

@@ -18,6 +18,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from api import metrics
+from api.limits import HEADERS as RATE_LIMIT
 from api.problems import FAILURE, KEY_ID
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -62,7 +63,7 @@ class Shell:
             nonlocal answered, rule
             asked = environ.get("werkzeug.request")  # Flask forgets it right after
             answered, rule = int(status[:3]), asked.url_rule if asked else None
-            headers += guard(headers)
+            headers += (*guard(headers), *environ.get(RATE_LIMIT, ()))
             headers.append(("X-Request-Id", request_id))
             return start_response(status, headers, *more)
 

@@ -124,7 +124,7 @@ CHANGED = {
 
 
 @blp.post("/v1/policy/simulations")
-@auth.requires("operate")
+@auth.requires("operate", limit="heavy")
 @blp.arguments(SimulationIn(), example=ASKED)
 @blp.response(200, SimulationOut(), example=CHANGED, description="What it would change; nothing was written")
 def post_simulation(given: dict[str, Any]) -> Response:

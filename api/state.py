@@ -14,6 +14,7 @@ from ledger import db, rules
 from ledger.db import Database, Reading
 from ledger.errors import Unavailable
 from ledger.policy import Schedule
+from ledger.quotas import Quotas
 from ledger.settings import Settings
 
 NAME = "trust_ledger"
@@ -33,10 +34,14 @@ class Ledger:
     settings: Settings
     clock: Callable[[], int] = wall_clock
     pepper: bytes = b""
+    quotas: Quotas = field(init=False)
     _schedule: Schedule | None = None
     _stamp: tuple[object, ...] = ()
     _checked: float = -RULES_SECONDS
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.quotas = Quotas(self.database)
 
     def schedule(self) -> Schedule:
         """The rules in force, looked up again every two seconds. Raises Unavailable where there are none."""
