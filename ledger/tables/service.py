@@ -53,6 +53,7 @@ class Webhook(SQLModel, table=True):
     secret_overlap_until_us: int = Field(sa_type=BigInteger, default=0)
     sequence: int = Field(sa_type=BigInteger, default=0)
     failing_since_us: int | None = Field(sa_type=BigInteger, default=None)
+    quiet_until_us: int = Field(sa_type=BigInteger, default=0)
     lease: str = Field(sa_type=String(36), default="")
     leased_until_us: int = Field(sa_type=BigInteger, default=0)
     created_at_us: int = Field(sa_type=BigInteger)
@@ -80,6 +81,15 @@ class Delivery(SQLModel, table=True):
             "ix_delivery_waiting",
             "webhook_id",
             "next_at_us",
+            sqlite_where=text("status = 'waiting'"),
+            postgresql_where=text("status = 'waiting'"),
+        ),
+        Index(
+            "ix_delivery_book",
+            "webhook_id",
+            "creator_id",
+            "meter",
+            "sequence",
             sqlite_where=text("status = 'waiting'"),
             postgresql_where=text("status = 'waiting'"),
         ),

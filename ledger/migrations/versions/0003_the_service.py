@@ -58,6 +58,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("webhook_id", "sequence", name=op.f("pk_delivery")),
     )
     op.create_index(
+        "ix_delivery_book",
+        "delivery",
+        ["webhook_id", "creator_id", "meter", "sequence"],
+        unique=False,
+        sqlite_where=sa.text("status = 'waiting'"),
+        postgresql_where=sa.text("status = 'waiting'"),
+    )
+    op.create_index(
         "ix_delivery_waiting",
         "delivery",
         ["webhook_id", "next_at_us"],
@@ -117,6 +125,7 @@ def upgrade() -> None:
         sa.Column("secret_overlap_until_us", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("failing_since_us", sa.BigInteger(), nullable=True),
+        sa.Column("quiet_until_us", sa.BigInteger(), nullable=False),
         sa.Column("lease", sa.String(length=36), nullable=False),
         sa.Column("leased_until_us", sa.BigInteger(), nullable=False),
         sa.Column("created_at_us", sa.BigInteger(), nullable=False),
@@ -137,6 +146,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_delivery_webhook_id_status_sequence"), table_name="delivery")
     op.drop_index(
         "ix_delivery_waiting",
+        table_name="delivery",
+        sqlite_where=sa.text("status = 'waiting'"),
+        postgresql_where=sa.text("status = 'waiting'"),
+    )
+    op.drop_index(
+        "ix_delivery_book",
         table_name="delivery",
         sqlite_where=sa.text("status = 'waiting'"),
         postgresql_where=sa.text("status = 'waiting'"),
