@@ -34,6 +34,7 @@ from ledger.tables.economy import (
     Relationship,
     Standing,
 )
+from ledger.tables.finding import Listing, ListingStick
 from ledger.tables.service import Answer, Consent, Delivery, Erasure, Klout, Outbox, Quota, Webhook
 
 __all__ = [
@@ -57,6 +58,8 @@ __all__ = [
     "ImportRun",
     "JobRun",
     "Klout",
+    "Listing",
+    "ListingStick",
     "Outbox",
     "Outcome",
     "Pitch",
