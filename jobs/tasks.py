@@ -24,6 +24,7 @@ from ledger import (
     markers,
     overdue,
     pitches,
+    quotas,
     rules,
     settlement,
     standing,
@@ -137,6 +138,21 @@ def verify(desk: Desk, day: int) -> None:
     _leased(desk, "verify", day, _verify)
 
 
+def sweep(desk: Desk, day: int) -> None:
+    """Delete what has served its time, whenever that was."""
+    _as_due(desk, "sweep", day, _sweep)
+
+
+def _sweep(database: Database, *, clock: Callable[[], int], progress: Callable[[], None], **_: object) -> int:
+    """What each of SWEPT deletes, in chunks, each its own transaction; how many rows in all."""
+    rows = 0
+    for forget in SWEPT:
+        while found := database.write(partial(forget, now_us=clock())):
+            rows += found
+            progress()
+    return rows
+
+
 def _by_chunks(desk: Desk, job: str, day: int, work: Callable[..., int]) -> None:
     """Work on all books, a chunk a transaction, once for a day's slot."""
     slot = settlement.slot_of(day)
@@ -211,6 +227,8 @@ def _verify(desk: Desk) -> Result:
     return Result(report.ok, "ok" if report.ok else str(report.first_bad), report.entries)
 
 
+# Each deletes some rows that are no longer needed and says how many; 0 where none are left.
+SWEPT: tuple[Callable[..., int], ...] = (quotas.forget,)
 TASKS: tuple[Task, ...] = (
     Task("standing", 0, 1, stand),
     Task("settle", 0, 5, settle),
@@ -221,5 +239,6 @@ TASKS: tuple[Task, ...] = (
     Task("expiry", 0, 14, expire),
     Task("calibration", 0, 15, calibrate),
     Task("checkpoint", 0, 20, checkpoint),
+    Task("sweep", 0, 25, sweep),
     Task("verify", 2, 0, verify),
 )

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -80,8 +80,10 @@ class Service:
 
 
 @contextmanager
-def serving(url: str, *, key: str, folder: Path, options: Sequence[str] = ()) -> Iterator[Service]:
-    """Serve a migrated database on loopback; no process is left behind."""
+def serving(
+    url: str, *, key: str, folder: Path, options: Sequence[str] = (), settings: Mapping[str, object] | None = None
+) -> Iterator[Service]:
+    """Serve a migrated database on loopback, with more settings by name; no process is left behind."""
     port = free_port()
     environment = {
         **os.environ,
@@ -90,6 +92,7 @@ def serving(url: str, *, key: str, folder: Path, options: Sequence[str] = ()) ->
         "TRUST_LEDGER_PEPPER": PEPPER,
         "TRUST_LEDGER_SIGNING_KEY": SIGNING_KEY,
         "TRUST_LEDGER_CHECKPOINT_DIR": str(folder / "checkpoints"),
+        **{f"TRUST_LEDGER_{name.upper()}": str(value) for name, value in (settings or {}).items()},
     }
     told = [sys.executable, "-m", "ledger.cli", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "2", *options]
     with (folder / "service.log").open("ab") as log:
@@ -118,6 +121,7 @@ def prepare(database: Database, names: Sequence[str]) -> str:
             )
         )
     made = {"role": "partner", "owner": "acme", "networks": ["youtube"], "pepper": PEPPER.encode(), "now_us": 1}
+    made |= {"scopes": keys.may_hold("partner")}
     return database.write(lambda session: keys.create(session, **made))[0]  # type: ignore[arg-type]
 
 
