@@ -11,6 +11,7 @@ from api import auth, encoding, fields, notation, state
 from api.blueprint import Blueprint
 from api.problems import InvalidRequest, PreconditionRequired
 from ledger import creators
+from ledger.consents import LONGEST
 from ledger.creators import AccountOf, Enrolled
 from ledger.errors import Forbidden, Stale
 from ledger.events import EARLIEST_US, SKEW_US
@@ -20,6 +21,7 @@ blp = Blueprint("creators", __name__, description="Creators who joined.")
 SLUG = ma.validate.Regexp(r"^[a-z0-9][a-z0-9_-]{0,63}\Z", error="must be a slug: a to z, 0 to 9, - and _")
 SLUG_PATTERN = {"pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
 VISIBILITIES = ("private", "public")
+TOLD = ("display_name", "handle", "visibility", "findable", "topics")
 UNKNOWN_ACCOUNT = "is no account of this creator"
 
 
@@ -37,10 +39,14 @@ class AccountPatch(AccountIn):
     followers = fields.JsonInteger(required=True, allow_none=True, validate=ma.validate.Range(0, MOST_FOLLOWERS))
 
 
-class Consent(ma.Schema):
-    """When the creator agreed to be in the ledger."""
+class ConsentIn(ma.Schema):
+    """When the creator agreed to be in the ledger, to what, and where the proof of it is."""
 
     at = fields.Instant(required=True)
+    terms = fields.SafeString(longest=LONGEST, metadata={"description": "which terms they agreed to"})
+    evidence = fields.SafeString(
+        longest=LONGEST, metadata={"description": "your own reference to the proof, no personal data"}
+    )
 
 
 class ProfileIn(ma.Schema):
@@ -49,6 +55,11 @@ class ProfileIn(ma.Schema):
     display_name = fields.SafeString(required=True)
     visibility = ma.fields.String(
         validate=ma.validate.OneOf(VISIBILITIES), metadata={"description": "private unless the creator chose"}
+    )
+    findable = ma.fields.Boolean(
+        truthy={True},
+        falsy={False},
+        metadata={"description": "listed where brands look for creators; false unless chosen, and for the public only"},
     )
     topics = ma.fields.List(fields.SafeString(longest=60), validate=ma.validate.Length(max=20))
 
@@ -60,7 +71,7 @@ class EnrolIn(ProfileIn):
         validate=SLUG, metadata={**SLUG_PATTERN, "description": "the name in the address of the creator's page"}
     )
     accounts = ma.fields.List(ma.fields.Nested(AccountIn()), required=True, validate=ma.validate.Length(1, 20))
-    consent = ma.fields.Nested(Consent(), required=True)
+    consent = ma.fields.Nested(ConsentIn(), required=True)
 
 
 class CreatorPatch(ProfileIn):
@@ -78,6 +89,16 @@ class AccountOut(fields.Shown):
     followers = ma.fields.Integer(required=True, allow_none=True)
 
 
+class ConsentOut(fields.Shown):
+    """A consent on record. When it was given is for all who may see the creator; the rest for who may change them."""
+
+    at = fields.Instant(required=True)
+    terms = ma.fields.String(allow_none=True)
+    evidence = ma.fields.String(allow_none=True, metadata={"description": "a reference of whoever recorded it"})
+    recorded_at = fields.Instant()
+    recorded_by = ma.fields.String(metadata={"description": "the partner or operator who enrolled the creator"})
+
+
 class CreatorOut(fields.Shown):
     """A creator."""
 
@@ -85,9 +106,10 @@ class CreatorOut(fields.Shown):
     display_name = ma.fields.String(required=True)
     handle = ma.fields.String(required=True, allow_none=True)
     visibility = ma.fields.String(required=True, validate=ma.validate.OneOf(VISIBILITIES))
+    findable = ma.fields.Boolean(required=True)
     topics = ma.fields.List(ma.fields.String(), required=True)
     accounts = ma.fields.List(ma.fields.Nested(AccountOut()), required=True)
-    consent = ma.fields.Nested(Consent(), required=True)
+    consent = ma.fields.Nested(ConsentOut(), required=True)
     enrolled_at = fields.Instant(required=True)
 
 
@@ -97,9 +119,16 @@ ADA = {
     "visibility": "public",
     "topics": ["engines"],
     "accounts": [{"network": "youtube", "external_id": "UC-ada", "followers": 50000}],
-    "consent": {"at": "2026-11-01T09:00:00Z"},
+    "consent": {"at": "2026-11-01T09:00:00Z", "terms": "creators 3", "evidence": "signup-20611"},
 }
-SHOWN = {"creator": "01936f2e-5b1c-7c3a-9f00-2b6f3c1d9e01", **ADA, "enrolled_at": "2026-11-01T09:00:02Z"}
+RECORDED = {**ADA["consent"], "recorded_at": "2026-11-01T09:00:02Z", "recorded_by": "acme"}  # type: ignore[dict-item]
+SHOWN = {
+    "creator": "01936f2e-5b1c-7c3a-9f00-2b6f3c1d9e01",
+    **ADA,
+    "findable": False,
+    "consent": RECORDED,
+    "enrolled_at": "2026-11-01T09:00:02Z",
+}
 TAG = {"ETag": {"description": "send it back as If-Match", "schema": {"type": "string"}}}
 NAMED = [
     {
@@ -175,11 +204,17 @@ def known(name: str) -> Enrolled:
 
 def writable(name: str) -> Enrolled:
     """The creator by that name, if the key may change them. Raises UnknownCreator or Forbidden."""
-    found, key = known(name), auth.current()
-    acts = any(key.may_act_for(account.network) for account in found.accounts)
-    if not acts and not auth.is_self(key, found.creator_id):
+    found = known(name)
+    if not may_change(found):
         raise Forbidden("this key may not change that creator")
     return found
+
+
+def may_change(found: Enrolled) -> bool:
+    """True where the key may change a creator: their own, or one that acts for a network of theirs."""
+    key = auth.current()
+    acts = any(key.may_act_for(account.network) for account in found.accounts)
+    return acts or auth.is_self(key, found.creator_id)
 
 
 def matched(found: Enrolled) -> int:
@@ -200,7 +235,9 @@ def enrol(given: dict[str, Any]) -> tuple[Enrolled, bool]:
     foreign = [item.network for item in accounts if not key.may_act_for(item.network)]
     if foreign:
         raise Forbidden(f"this key may not enrol creators of {foreign[0]}", pointer="/accounts")
-    told = {name: given[name] for name in ("display_name", "handle", "visibility", "topics") if name in given}
+    check_findable(given, visibility="private")
+    told = {name: given[name] for name in TOLD if name in given}
+    about = {name: given["consent"][name] for name in ("terms", "evidence") if name in given["consent"]}
     creator_id, is_new = ledger.database.write(
         lambda session: creators.enrol(
             session,
@@ -209,6 +246,7 @@ def enrol(given: dict[str, Any]) -> tuple[Enrolled, bool]:
             enrolled_by=key.owner,
             now_us=now_us,
             **told,
+            **about,
         )
     )
     return ledger.database.read(lambda session: creators.get(session, creator_id)), is_new
@@ -224,8 +262,15 @@ def check(accounts: list[AccountOf], consent_at_us: int, now_us: int) -> None:
         raise InvalidRequest(wrong)
 
 
+def check_findable(given: dict[str, Any], *, visibility: str) -> None:
+    """Raise InvalidRequest for a creator who is to be found and is not public, as told or else as they are."""
+    if given.get("findable") and given.get("visibility", visibility) != "public":
+        raise InvalidRequest([("/findable", "must be false unless visibility is public")])
+
+
 def amend(found: Enrolled, given: dict[str, Any], *, version: int) -> Enrolled:
     """Change a creator as told; returns them as they are then. Raises Forbidden, InvalidRequest, Stale."""
+    check_findable(given, visibility=found.visibility)
     followers = counts(found, given.pop("accounts", []))
     database = state.ledger().database
     database.write(
@@ -252,6 +297,16 @@ def counts(found: Enrolled, accounts: list[dict[str, Any]]) -> dict[tuple[str, s
     return told
 
 
+def consent(found: Enrolled) -> dict[str, Any]:
+    """The latest consent of a creator, with who recorded it and the proof for those who may change them."""
+    shown: dict[str, Any] = {"at": notation.instant(found.consent_at_us)}
+    if may_change(found):
+        for last in found.consents[-1:]:
+            shown |= {"terms": last.terms or None, "evidence": last.evidence or None}
+            shown |= {"recorded_at": notation.instant(last.recorded_at_us), "recorded_by": last.recorded_by}
+    return shown
+
+
 def answer(found: Enrolled, status: int = 200) -> Response:
     """A creator as JSON, with their version as ETag. A partner sees a private creator's accounts with it only."""
     key = auth.current()
@@ -261,13 +316,14 @@ def answer(found: Enrolled, status: int = 200) -> Response:
         "display_name": found.display_name,
         "handle": found.handle,
         "visibility": found.visibility,
+        "findable": found.findable,
         "topics": list(found.topics),
         "accounts": [
             {"network": item.network, "external_id": item.external_id, "followers": item.followers}
             for item in found.accounts
             if is_open or key.may_act_for(item.network)
         ],
-        "consent": {"at": notation.instant(found.consent_at_us)},
+        "consent": consent(found),
         "enrolled_at": notation.instant(found.enrolled_at_us),
     }
     response = encoding.json_response(shown, status)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from ledger import books, db, events, lookups, tables
+from ledger import books, consents, db, events, lookups, tables
+from ledger.consents import Consent
 from ledger.db import Reading, Session
 from ledger.errors import AccountTaken, InvalidEvent, Stale, UnknownCreator
 from ledger.events import CreatorRef
@@ -29,14 +30,16 @@ class AccountOf:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A creator as readers get it. Times in microseconds."""
+    """A creator as readers get it. Times in microseconds; the consents are those on record, the first one first."""
 
     creator_id: str
     display_name: str
     handle: str | None
     visibility: str
+    findable: bool
     topics: tuple[str, ...]
     accounts: tuple[AccountOf, ...]
+    consents: tuple[Consent, ...]
     consent_at_us: int
     enrolled_at_us: int
     version: int
@@ -52,11 +55,16 @@ def enrol(
     now_us: int,
     handle: str | None = None,
     visibility: str = "private",
+    findable: bool = False,
     topics: Sequence[str] = (),
+    terms: str = "",
+    evidence: str = "",
 ) -> tuple[str, bool]:
     """Enrol a creator and open a book for each network. Returns (creator id, whether it is new).
 
-    The same accounts again give the same creator. Raises AccountTaken where an account or handle is another's.
+    Nobody is enrolled but here, with the consent to it: to which `terms`, and where the `evidence` lies. The same
+    accounts again give the same creator, and record nothing. Raises AccountTaken where an account or handle is
+    another's.
     """
     names = {(account.network, account.external_id) for account in accounts}
     taken = lookups.accounts(session, names)
@@ -69,7 +77,10 @@ def enrol(
     if handle and db.fetch(session, "SELECT 1 FROM handle WHERE handle = ?", (handle,)):
         raise AccountTaken(f"the handle {handle!r} is taken", pointer="/handle")
     creator_id = events.new_id()
-    db.insert(session, CREATOR, [(creator_id, visibility, consent_at_us, now_us, enrolled_by, 1, False)])
+    is_findable = findable and visibility == "public"
+    db.insert(session, CREATOR, [(creator_id, visibility, consent_at_us, now_us, enrolled_by, 1, is_findable)])
+    consent = Consent(consent_at_us, now_us, enrolled_by, terms, evidence)
+    consents.record(session, creator_id=creator_id, consent=consent)
     db.insert(session, PROFILE, [(creator_id, handle, display_name, orjson.dumps(list(topics)).decode())])
     db.insert(session, ACCOUNT, [(a.network, a.external_id, creator_id, a.followers) for a in accounts])
     meters = sorted({f"network:{account.network}" for account in accounts})
@@ -86,15 +97,20 @@ def amend(
     version: int,
     display_name: str | None = None,
     visibility: str | None = None,
+    findable: bool | None = None,
     topics: Sequence[str] | None = None,
     followers: Mapping[tuple[str, str], int | None] | None = None,
 ) -> None:
-    """Change what is given; `followers` are by (network, external_id). Raises Stale where `version` has passed."""
+    """Change what is given; `followers` are by (network, external_id). Raises Stale where `version` has passed.
+
+    Only who is public can be found: going private ends that too.
+    """
     changed = db.execute(
         session,
-        "UPDATE creator SET version = version + 1, visibility = COALESCE(?, visibility)"
-        " WHERE creator_id = ? AND version = ?",
-        (visibility, creator_id, version),
+        "UPDATE creator SET version = version + 1, visibility = COALESCE(?, visibility), findable ="
+        " CASE WHEN COALESCE(?, visibility) = 'public' THEN COALESCE(?, findable) ELSE FALSE END"
+        " WHERE creator_id = ? AND version = ? AND visibility <> 'erased'",
+        (visibility, visibility, findable, creator_id, version),
     )
     if not changed:
         raise Stale("the creator was changed since you read it: read it again")
@@ -116,7 +132,8 @@ def amend(
 def find(session: Reading, ref: CreatorRef) -> str:
     """A creator's id by reference. Raises UnknownCreator."""
     if ref.creator_id:
-        rows = db.fetch(session, "SELECT creator_id FROM creator WHERE creator_id = ?", (ref.creator_id,))
+        sql = "SELECT creator_id FROM creator WHERE creator_id = ? AND visibility <> 'erased'"
+        rows = db.fetch(session, sql, (ref.creator_id,))
     else:
         rows = db.fetch(
             session,
@@ -151,13 +168,13 @@ def get(session: Reading, creator_id: str) -> Enrolled:
     """Who a creator is. Raises UnknownCreator."""
     rows = db.fetch(
         session,
-        "SELECT p.display_name, p.handle, c.visibility, p.topics, c.consent_at_us, c.enrolled_at_us, c.version"
-        " FROM creator c JOIN profile p ON p.creator_id = c.creator_id WHERE c.creator_id = ?",
+        "SELECT p.display_name, p.handle, c.visibility, c.findable, p.topics, c.consent_at_us, c.enrolled_at_us,"
+        " c.version FROM creator c JOIN profile p ON p.creator_id = c.creator_id WHERE c.creator_id = ?",
         (creator_id,),
     )
     if not rows:
         raise UnknownCreator("no such creator")
-    name, handle, visibility, topics, consent, enrolled, version = rows[0]
+    name, handle, visibility, findable, topics, consent, enrolled, version = rows[0]
     held = db.fetch(
         session,
         "SELECT network, external_id, followers FROM account WHERE creator_id = ? ORDER BY network, external_id",
@@ -168,8 +185,10 @@ def get(session: Reading, creator_id: str) -> Enrolled:
         name,
         handle,
         visibility,
+        bool(findable),
         tuple(orjson.loads(topics)),
         tuple(AccountOf(*row) for row in held),
+        consents.of(session, creator_id=creator_id),
         consent,
         enrolled,
         version,

@@ -103,6 +103,7 @@ def plant(session: Session, story: Story, *, now_us: int, pepper: bytes, schedul
         handle=story.handle,
         visibility=story.visibility,
         topics=story.topics,
+        terms="demo: an invented creator",
     )
     plot = Plot(session, story, creator_id, schedule, pepper, now_us, now_us)
     _vouch(plot)

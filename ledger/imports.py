@@ -302,6 +302,7 @@ def _enrol(session: Session, run: Run, external_ids: set[str]) -> None:
             consent_at_us=now_us,
             enrolled_by=f"import:{run.format.name}",
             now_us=now_us,
+            terms=f"import: {run.source}",
         )
 
 
