@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+
+from ledger.notation import instant, trust
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 _INSTANT = re.compile(INSTANT)
+__all__ = ["day", "instant", "read_day", "read_instant", "trust"]
 _FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
-
-
-def trust(micros: int) -> str:
-    """Micro-trust as a decimal string with six places: 124500000 is "124.500000"."""
-    digits = str(micros).zfill(7 if micros >= 0 else 8)
-    return f"{digits[:-6]}.{digits[-6:]}"
-
-
-def instant(at_us: int) -> str:
-    """Microseconds since 1970 as RFC 3339 in UTC: "2026-11-23T16:00:00Z", with a fraction where there is one."""
-    return (_NAIVE_EPOCH + timedelta(microseconds=at_us)).isoformat() + "Z"
 
 
 def day(number: int) -> str:

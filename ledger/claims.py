@@ -97,6 +97,19 @@ def next_chunk(
     return Chunk(write(rows), done=finished) if claimed else Chunk(0, done=False, lost=True)
 
 
+# One at a time
+
+
+def alone(session: Session, *, job: str, now_us: int) -> None:
+    """Do a job alone until the transaction ends: whoever else is to do it waits here, on any engine."""
+    db.execute(
+        session,
+        "INSERT INTO job_run (job, slot, chunk, cursor, done, rows, ran_at_us) VALUES (?, '', 0, '', ?, 0, ?)"
+        " ON CONFLICT (job, slot, chunk) DO UPDATE SET ran_at_us = excluded.ran_at_us",
+        (job, False, now_us),
+    )
+
+
 # Leases
 
 

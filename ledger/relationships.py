@@ -14,13 +14,12 @@ from ledger.db import Reading, Row, Session
 from ledger.economy import DAY_US, State
 from ledger.errors import IllegalTransition, NotFound, NotLetIn
 from ledger.kinds.base import Relationship
-from ledger.kinds.relationship import STEPS
+from ledger.kinds.relationship import STEPS, UNMET
 from ledger.policy import Schedule
 
 KINDS = {status: kind for kind, status in STEPS.items()}
 STATUSES = ("introduced", "accepted", "declined", "ended", "blocked")
 OVER = ("ended", "blocked")
-UNMET = "block"  # the reference's name where a brand was blocked that had never introduced itself
 _SQL = (
     f"SELECT {keeping.RELATIONSHIPS.columns}, b.policy_version, {books.BOOK_STATE} FROM relationship t"
     " JOIN book b ON b.creator_id = t.creator_id AND b.meter = t.meter"

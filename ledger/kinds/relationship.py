@@ -24,6 +24,7 @@ STEPS = {
     "brand_blocked": "blocked",
     "brand_unblocked": "unblocked",
 }
+UNMET = "block"  # the reference's name where a brand was blocked that had never introduced itself
 FROM = {
     "introduction": (None, "declined", "ended"),
     "introduction_accepted": ("introduced",),

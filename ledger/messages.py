@@ -1,0 +1,93 @@
+"""Messages: what webhooks are told, type by type, made from what was just posted. No names, no texts, no facts.
+
+A message says what happened and where to read more: the book, the lines, the event.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+NOBODY = "00000000-0000-0000-0000-000000000000"  # whom a message is about that is about no creator
+TYPES = {
+    "balance.changed": "A book holds another amount: once a book and call, however many lines were posted.",
+    "label.changed": "A book's label is another than it was.",
+    "pitch.held": "A pitch was authorised, and reserves an amount.",
+    "pitch.accepted": "The creator agreed to publish it.",
+    "pitch.declined": "The creator does not want it; what it held is free again.",
+    "pitch.withdrawn": "One side took it back; what it held is free again.",
+    "pitch.expired": "It ran out before it was published; what it held is free again.",
+    "pitch.published": "The sponsored post is out, and the drain is taken.",
+    "pitch.outcome": "How the audience took a sponsored post was told, and the drain corrected.",
+    "pitch.recorded": "A sponsored post that was not authorised here was told of, and the drain taken.",
+    "pitch.undisclosed": "A sponsored post that was hidden was found, and charged.",
+    "relationship.introduced": "A brand asks to be let in.",
+    "relationship.accepted": "The creator let it in.",
+    "relationship.declined": "The creator did not.",
+    "relationship.ended": "One side ended it.",
+    "relationship.blocked": "The creator keeps the brand away. A brand that never introduced itself is not told.",
+    "relationship.unblocked": "The creator no longer does.",
+    "allegation.opened": "Something is alleged; it costs nothing unless it is substantiated.",
+    "allegation.answered": "The creator owned, denied or explained it.",
+    "allegation.substantiated": "It was so, and is charged as a breach.",
+    "allegation.dismissed": "It was not so.",
+    "breach.recorded": "A breach of trust was told of and charged.",
+    "breach.evaded": "It was met with an evasive answer, or with silence, which costs more.",
+    "breach.owned": "The creator apologised for it.",
+    "breach.cleared": "It was not so after all: what it cost is given back.",
+    "dispute.opened": "The creator contests a line.",
+    "dispute.resolved": "The dispute was upheld, and the line undone; or rejected.",
+    "policy.announced": "New rules take effect on a day to come.",
+    "webhook.test": "Somebody asked for it, to see whether messages arrive.",
+}
+OF_EVENTS = {
+    "label": "label.changed",
+    "pitch_held": "pitch.held",
+    "pitch_accepted": "pitch.accepted",
+    "pitch_declined": "pitch.declined",
+    "pitch_withdrawn": "pitch.withdrawn",
+    "pitch_expired": "pitch.expired",
+    "pitch_published": "pitch.published",
+    "outcome": "pitch.outcome",
+    "pitch": "pitch.recorded",
+    "undisclosed_pitch": "pitch.undisclosed",
+    "introduction": "relationship.introduced",
+    "introduction_accepted": "relationship.accepted",
+    "introduction_declined": "relationship.declined",
+    "relationship_ended": "relationship.ended",
+    "brand_blocked": "relationship.blocked",
+    "brand_unblocked": "relationship.unblocked",
+    "allegation": "allegation.opened",
+    "answer": "allegation.answered",
+    "substantiation": "allegation.substantiated",
+    "dismissal": "allegation.dismissed",
+    "breach": "breach.recorded",
+    "evasion": "breach.evaded",
+    "silence": "breach.evaded",
+    "apology": "breach.owned",
+    "cleared": "breach.cleared",
+}
+BRAND_FAMILIES = ("pitch.", "relationship.")
+NOT_FOR_BRANDS = ("pitch.recorded", "pitch.undisclosed")  # told of a brand, of creators who may never have met it
+FOR_ALL = ("policy.announced", "webhook.test")
+
+
+class Message(NamedTuple):
+    """What happened in a book, for whoever may and wants to know. `brand` is the one it concerns, '' for none.
+
+    `body` is JSON; `made_at_us` only grows in a book.
+    """
+
+    creator_id: str
+    meter: str
+    type: str
+    body: str
+    made_at_us: int
+    brand: str = ""
+
+
+def for_role(role: str) -> tuple[str, ...]:
+    """The types that keys of a role may be told of."""
+    if role != "brand":
+        return tuple(TYPES)
+    own = (name for name in TYPES if name.startswith(BRAND_FAMILIES) and name not in NOT_FOR_BRANDS)
+    return (*own, *FOR_ALL)
