@@ -34,6 +34,7 @@ PEPPER = "pepper-of-the-benchmarks"
 FOUNDING = policy.builtin()
 SCHEDULE = policy.Schedule.of(FOUNDING)
 NETWORK = "bench"
+UNLIMITED = {f"LIMIT_{name}": 10**9 for name in ("READ", "WRITE", "BATCH", "HEAVY")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,8 @@ def serving(url: str, *, workers: int = 2, app: str = "wsgi:app") -> Iterator[in
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [*processes.server(bind=f"127.0.0.1:{port}", workers=workers)[:-1], app]
-    settings = {"DATABASE_URL": url, "PEPPER": PEPPER, "SIGNING_KEY": PEPPER}
-    environment = os.environ | {f"TRUST_LEDGER_{name}": value for name, value in settings.items()}
+    settings: dict[str, object] = {"DATABASE_URL": url, "PEPPER": PEPPER, "SIGNING_KEY": PEPPER, **UNLIMITED}
+    environment = os.environ | {f"TRUST_LEDGER_{name}": str(value) for name, value in settings.items()}
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:

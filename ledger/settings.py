@@ -56,8 +56,8 @@ class Settings(BaseSettings):
         default=False, description="whether webhooks may go to loopback and private addresses"
     )
     webhook_timeout_seconds: int = Field(default=10, ge=1, le=60, description="how long a webhook may take to answer")
-    limit_read: int = Field(default=60_000, ge=1, description="reads a key may make in a minute")
-    limit_write: int = Field(default=30_000, ge=1, description="single writes a key may make in a minute")
+    limit_read: int = Field(default=120_000, ge=1, description="reads a key may make in a minute")
+    limit_write: int = Field(default=60_000, ge=1, description="single writes a key may make in a minute")
     limit_batch: int = Field(default=600, ge=1, description="batches, lookups and exports a key may ask in a minute")
     limit_heavy: int = Field(default=60, ge=1, description="plans and simulations a key may ask in a minute")
     pool_size: int = Field(default=5, ge=1, le=200, description="database connections a process keeps")
