@@ -60,13 +60,19 @@ def authenticate() -> Key:
 def _authenticated(header: str) -> Key:
     if header[: len(SCHEME)].lower() != SCHEME.lower():
         raise NotAuthenticated("send a key as Authorization: Bearer tl_…")
-    secret = header[len(SCHEME) :].strip()
-    if not secret.startswith(keys.PREFIX) or len(secret) > 100:
+    return holder_of(header[len(SCHEME) :].strip())
+
+
+def holder_of(secret: str) -> Key:
+    """The live key that a secret belongs to, and a note that it was used. Raises NotAuthenticated."""
+    if not secret.startswith(keys.PREFIX) or len(secret) > 100 or not secret.isascii():
         raise NotAuthenticated("that is not a key of this ledger")
     ledger = state.ledger()
-    key = ledger.database.read(lambda reader: keys.find(reader, secret=secret, pepper=ledger.pepper))
+    now_us = ledger.clock()
+    key = ledger.database.read(lambda reader: keys.find(reader, secret=secret, pepper=ledger.pepper, now_us=now_us))
     if key is None:
-        raise NotAuthenticated("the key is unknown or was revoked")
+        raise NotAuthenticated("the key is unknown or has ended")
+    ledger.uses.note(key, now_us=now_us)
     return key
 
 

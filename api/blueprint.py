@@ -19,7 +19,7 @@ from api.problems import PROBLEM_JSON, InvalidRequest, members, title
 
 PROBLEM_EXAMPLES: dict[int, tuple[str, str]] = {
     400: ("malformed_body", "the body is not JSON: unexpected end of data at character 17"),
-    401: ("not_authenticated", "the key is unknown or was revoked"),
+    401: ("not_authenticated", "the key is unknown or has ended"),
     403: ("forbidden", "this key lacks the scope events:write"),
     404: ("unknown_creator", "no such creator, or none that this key may know of"),
     409: ("external_ref_reused", "external_ref 'r-17' already names another event: kind differs"),

@@ -16,6 +16,7 @@ from ledger.errors import Unavailable
 from ledger.policy import Schedule
 from ledger.quotas import Quotas
 from ledger.settings import Settings
+from ledger.uses import Uses
 
 NAME = "trust_ledger"
 RULES_SECONDS = 2.0
@@ -35,6 +36,7 @@ class Ledger:
     clock: Callable[[], int] = wall_clock
     pepper: bytes = b""
     quotas: Quotas = field(init=False)
+    uses: Uses = field(init=False)
     _schedule: Schedule | None = None
     _stamp: tuple[object, ...] = ()
     _checked: float = -RULES_SECONDS
@@ -42,6 +44,7 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self.quotas = Quotas(self.database)
+        self.uses = Uses(self.database)
 
     def schedule(self) -> Schedule:
         """The rules in force, looked up again every two seconds. Raises Unavailable where there are none."""

@@ -34,6 +34,7 @@ PARTNER_SCOPES = (
     "estimates:write",
     "relationships:write",
     "pitches:write",
+    "webhooks:write",
     "policy:read",
 )
 
@@ -114,12 +115,16 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def key_for(app: Flask) -> Callable[..., Holder]:
-    """Make a key and get its holder: `key_for("partner", "acme", networks=["youtube"], scopes=[...])`."""
+    """Make a key and get its holder: `key_for("partner", "acme", networks=["youtube"], scopes=[...])`.
+
+    Without scopes it may do all its role may, posting into the past apart.
+    """
     from ledger import keys
 
     ledger = app.extensions["trust_ledger"]
 
     def made(role: str, owner: str, **rights: Any) -> Holder:
+        rights.setdefault("scopes", [scope for scope in keys.MAY_HOLD[role] if scope != "events:backfill"])
         secret, key_id = ledger.database.write(
             lambda session: keys.create(session, role=role, owner=owner, pepper=ledger.pepper, now_us=NOW_US, **rights)
         )

@@ -25,7 +25,7 @@ from ledger.settings import Settings
 ROOT = Path(__file__).parent.parent
 NOW_US = 1_795_448_000_000_000  # 2026-11-23, in the afternoon
 OK, WRONG, USAGE = 0, 1, 2
-HEAD = "id\trole\towner\tnetworks\tscopes\tstate\tnote"
+HEAD = "id\trole\towner\tnetworks\tscopes\tstate\tlast used\tnote"
 
 
 @dataclass
@@ -94,6 +94,7 @@ def test_the_commands_are_those_promised() -> None:
     assert {words for words in commands() if words[0] in ("keys", "policy") and len(words) > 1} == {
         ("keys", "create"),
         ("keys", "list"),
+        ("keys", "rotate"),
         ("keys", "revoke"),
         ("policy", "show"),
         ("policy", "list"),
@@ -307,7 +308,7 @@ def test_a_key_works_until_it_is_revoked(set_up: Shell) -> None:
     assert head == HEAD
     assert re.fullmatch(r"tl_[\w-]{43}\n", made.stdout)
     assert key_id in made.stderr
-    assert re.fullmatch(rf"{key_id}\tpartner\tacme\tvideo\t[a-z:,]+\tlive\tfirst\n", listed)
+    assert re.fullmatch(rf"{key_id}\tpartner\tacme\tvideo\tbalances:read,policy:read\tlive\t-\tfirst\n", listed)
     assert made.stdout.strip() not in listed
     set_up("keys", "revoke", key_id)
     assert "\trevoked 2026-11-23T" in set_up("keys", "list").stdout

@@ -67,6 +67,7 @@ def test_a_kind_is_documented_taken_and_told_over_http(rulebook: policy.Policy, 
     books = app.extensions["trust_ledger"].database
     books.write(lambda session: rules.install(session, rulebook, effective_day=0, now_us=1))
     rights: dict[str, Any] = {"role": "operator", "owner": "ops", "pepper": b"a pepper for tests", "now_us": 1}
+    rights |= {"scopes": keys.may_hold("operator")}
     secret, _ = books.write(lambda session: keys.create(session, **rights))
     operator = Holder(app.test_client(), secret)
     told = shown(operator)

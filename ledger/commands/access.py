@@ -13,13 +13,13 @@ from ledger import keys as keys_of
 from ledger.commands.terminal import Network, Terminal, iso_time, say
 from ledger.kinds.facts import Name
 
-COLUMNS = ("id", "role", "owner", "networks", "scopes", "state", "note")
+COLUMNS = ("id", "role", "owner", "networks", "scopes", "state", "last used", "note")
 ACCOUNT = Name("an account's id on its network")
 
 
-@click.group(short_help="Make, list and end API keys.", epilog="Example:  trust-ledger keys list")
+@click.group(short_help="Make, list, replace and end API keys.", epilog="Example:  trust-ledger keys list")
 def keys() -> None:
-    """Make, list and end API keys.
+    """Make, list, replace and end API keys.
 
     Exit codes: 0 done; 1 refused, and why; 2 wrong usage.
     """
@@ -34,20 +34,32 @@ def keys() -> None:
 @click.option(
     "--network", "networks", type=Network(), multiple=True, help="A network a partner speaks for; may be repeated."
 )
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(keys_of.SCOPES), help="What it may do.")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(keys_of.SCOPES), help="What it may do; may be repeated."
+)
+@click.option("--all-scopes", "everything", is_flag=True, help="All that its role may do, but the two named above.")
 @click.option("--note", default="", help="What it is for.")
 @click.pass_obj
 def create(
-    terminal: Terminal, role: str, owner: str, networks: tuple[str, ...], scopes: tuple[str, ...], note: str
+    terminal: Terminal,
+    role: str,
+    owner: str,
+    networks: tuple[str, ...],
+    scopes: tuple[str, ...],
+    everything: bool,
+    note: str,
 ) -> None:
-    """Make a key and print its secret, once, alone on stdout. Without --scope it may do all its role may.
+    """Make a key and print its secret, once, alone on stdout.
 
-    Posting into the past needs --scope events:backfill, which no key has by itself.
+    It may do what --scope names, and nothing else. Without any it may read: balances and the policy, and a
+    creator's key its own statements. Posting into the past (events:backfill) and operating the service (operate)
+    are given by name alone, beside --all-scopes too.
 
     Exit codes: 0 made; 1 refused, and why; 2 wrong usage.
     """
     _check_networks(role, networks)
     pepper = terminal.settings().key("pepper")
+    held = (*scopes, *(keys_of.may_hold(role) if everything else ()))
     with terminal.database() as database:
         secret, key_id = database.write(
             lambda session: keys_of.create(
@@ -55,12 +67,16 @@ def create(
                 role=role,
                 owner=creators.named(session, owner) if role == "creator" else owner,
                 networks=networks,
-                scopes=scopes,
+                scopes=held,
                 note=note,
                 pepper=pepper,
                 now_us=terminal.clock(),
             )
         )
+    _show(secret, key_id)
+
+
+def _show(secret: str, key_id: str) -> None:
     say(f"key {key_id}; its secret is not shown again:")
     click.echo(secret)
 
@@ -77,17 +93,52 @@ def _check_networks(role: str, networks: tuple[str, ...]) -> None:
 def list_(terminal: Terminal) -> None:
     """List every key there is or was, oldest first, a line each, under a line that names the columns.
 
-    Columns are parted by tabs. Secrets are not kept and can't be shown.
+    Columns are parted by tabs. Secrets are not kept and can't be shown. When a key was last used is known to the
+    minute; "-" where it never was.
 
     Exit codes: 0 listed; 1 the database refused, and why; 2 wrong usage.
     """
+    now_us = terminal.clock()
     with terminal.database() as database, database.reading() as session:
         click.echo("\t".join(COLUMNS))
         for key in keys_of.list_all(session):
-            state = f"revoked {iso_time(key.revoked_at_us)}" if key.revoked_at_us else "live"
             networks, scopes = ",".join(sorted(key.networks)), ",".join(sorted(key.scopes))
-            columns = [key.key_id, key.role, key.owner, networks, scopes, state, key.note]
+            used = iso_time(key.last_used_at_us) if key.last_used_at_us else "-"
+            columns = [key.key_id, key.role, key.owner, networks, scopes, _state(key, now_us), used, key.note]
             click.echo("\t".join(columns))
+
+
+def _state(key: keys_of.Key, now_us: int) -> str:
+    """What became of a key, and when; or until when it goes on."""
+    if key.revoked_at_us is not None:
+        return f"revoked {iso_time(key.revoked_at_us)}"
+    if key.expires_at_us is not None:
+        return f"{'live until' if now_us < key.expires_at_us else 'expired'} {iso_time(key.expires_at_us)}"
+    return "live"
+
+
+@keys.command(short_help="Replace a key.", epilog="Example:  trust-ledger keys rotate KEY_ID --overlap-hours 1")
+@click.argument("key_id")
+@click.option(
+    "--overlap-hours",
+    type=click.IntRange(0, keys_of.LONGEST_OVERLAP_HOURS),
+    default=keys_of.OVERLAP_HOURS,
+    show_default=True,
+    help="How long the old one goes on.",
+)
+@click.pass_obj
+def rotate(terminal: Terminal, key_id: str, overlap_hours: int) -> None:
+    """Make a key with the same rights as another, print its secret, once, alone on stdout, and let the other expire.
+
+    A key is replaced once. Where the new secret was lost, revoke the new key and make another.
+
+    Exit codes: 0 replaced; 1 no live key has that id; 2 wrong usage.
+    """
+    pepper, overlap_us = terminal.settings().key("pepper"), overlap_hours * keys_of.HOUR_US
+    told = {"key_id": key_id, "overlap_us": overlap_us, "pepper": pepper, "now_us": terminal.clock()}
+    with terminal.database() as database:
+        secret, new_id = database.write(partial(keys_of.rotate, **told))  # type: ignore[arg-type]
+    _show(secret, new_id)
 
 
 @keys.command(short_help="End a key.", epilog="Example:  trust-ledger keys revoke KEY_ID")

@@ -154,7 +154,7 @@ def _demo_key(terminal: Terminal, database: Database, current: Settings) -> str:
     if path.exists():
         secret = path.read_text("utf-8").strip()
         with database.reading() as session:
-            if keys.find(session, secret=secret, pepper=pepper):
+            if keys.find(session, secret=secret, pepper=pepper, now_us=terminal.clock()):
                 return secret
         path.unlink()
     secret, _ = database.write(
@@ -163,6 +163,7 @@ def _demo_key(terminal: Terminal, database: Database, current: Settings) -> str:
             role="partner",
             owner=story.SOURCE,
             networks=story.NETWORKS,
+            scopes=keys.may_hold("partner"),
             note="made by trust-ledger demo",
             pepper=pepper,
             now_us=terminal.clock(),
