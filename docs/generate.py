@@ -34,7 +34,7 @@ SUBJECTS = {
         "kinds kinds/base kinds/facts kinds/post kinds/engagement kinds/burst kinds/transparency kinds/pitch kinds/hold"
         " kinds/outcome kinds/breach kinds/apology kinds/allegation kinds/relationship kinds/reversal kinds/notice"
     ),
-    "Writing": "events posting batches books lookups contexts memory upkeep keeping own imports arrays",
+    "Writing": "events posting batches books lookups contexts memory upkeep keeping own imports arrays answers",
     "Reading": "queries statements histories hindsight breaches readers",
     "Proof": "audit replay aside stored chain checkpoints",
     "People and keys": "creators keys uses links ids",
@@ -45,7 +45,7 @@ SUBJECTS = {
     "Putting right": "disputes reversals",
     "What would be under other rules": "simulation simulation_report rehearsal",
     "By the clock": "claims settlement overdue",
-    "The database": "db tables migrations errors settings",
+    "The database": "db engines tables migrations errors settings",
     "Running it": "cli commands processes health demo stories",
 }
 

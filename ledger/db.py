@@ -1,7 +1,8 @@
 """The database: connections, transactions, retries, and the few set-based statements that differ by engine.
 
-Only `Database.transaction` commits. SQLite writers take the lock at once (BEGIN IMMEDIATE): its driver would
-otherwise read before it locks and lose updates in silence.
+Only `Database.transaction` commits; while `together` runs, whatever its thread does is part of that one transaction.
+SQLite writers take the lock at once (BEGIN IMMEDIATE): its driver would otherwise read before it locks and lose
+updates in silence.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import Any, TypeVar, cast
 import orjson
 import psycopg
 import stamina
-from psycopg.types.string import TextLoader
-from sqlalchemy import Engine, Table, create_engine, event, make_url
+from sqlalchemy import Table, make_url
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session as Session  # noqa: PLC0414 - mypy wants a re-export said
 
-from ledger import arrays
+from ledger import arrays, engines
+from ledger.engines import is_transient as is_transient  # noqa: PLC0414 - as above
+from ledger.engines import normalise as normalise  # noqa: PLC0414
 from ledger.errors import LedgerError, Unavailable
 from ledger.readers import PostgreSQLReader, Reader, SQLiteReader
 
@@ -31,32 +33,13 @@ stamina.instrumentation.set_on_retry_hooks([])  # its own would log what the dat
 Row = tuple[Any, ...]
 ATTEMPTS = 5
 COPY_FROM = 50
-_RETRY_STATES = ("40001", "40P01", "55P03", "53300", "25006", "23505")
-_RETRY_CLASSES = ("08", "57P0")
-
-
-def is_transient(error: BaseException) -> bool:
-    """True where the same work may succeed if the whole transaction is run again.
-
-    A unique violation counts: the same reference, or a new book, was written by somebody else meanwhile.
-    """
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, sqlite3.IntegrityError):
-        return "UNIQUE" in str(cause)
-    if isinstance(cause, sqlite3.OperationalError):
-        return any(word in str(cause) for word in ("locked", "busy"))
-    if isinstance(cause, psycopg.Error):
-        state = cause.sqlstate or "08"
-        return state in _RETRY_STATES or state.startswith(_RETRY_CLASSES)
-    return False
-
-
 Reading = Session | Reader
 
 
-def _is_stale_plan(error: BaseException) -> bool:
-    """True where a prepared read meets a table that was migrated meanwhile."""
-    return isinstance(error, psycopg.Error) and error.sqlstate == "0A000"
+class _Joined(threading.local):
+    """The session of the unit that is open on this thread, if any."""
+
+    session: Session | None = None
 
 
 class Database:
@@ -65,18 +48,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 5, prepare_threshold: int | None = 5) -> None:
         self.url = make_url(normalise(url))
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite:
-            self.engine = create_engine(self.url, connect_args={"timeout": 30, "check_same_thread": False})
-            _tune_sqlite(self.engine)
-        else:
-            self.engine = create_engine(
-                self.url,
-                pool_size=pool_size,
-                max_overflow=pool_size,
-                pool_pre_ping=False,
-                connect_args={"prepare_threshold": prepare_threshold},
-            )
-            _tune_postgresql(self.engine)
+        self.engine = engines.opened(self.url, pool_size=pool_size, prepare_threshold=prepare_threshold)
         self._writing = self.engine.execution_options(begin="IMMEDIATE")
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT", begin="none")
         self._snapshot = (
@@ -85,10 +57,15 @@ class Database:
         self._writer = threading.Lock() if self.is_sqlite else nullcontext()
         self._idle: list[Reader] = []
         self._prepares = prepare_threshold is not None
+        self._joined = _Joined()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A write unit: commits at the end, rolls back on any exception."""
+        """A write unit: commits at the end, rolls back on any exception. Inside `together`, a part of that."""
+        if (joined := self._joined.session) is not None:
+            with joined.begin_nested():
+                yield joined
+            return
         with self._writer, Session(self._writing) as session:
             yield session
             session.commit()
@@ -96,17 +73,50 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A unit of single-statement reads, each its own transaction."""
+        if (joined := self._joined.session) is not None:
+            yield joined
+            return
         with Session(self._reading) as session:
             yield session
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
-        """A unit of reads that all see the same moment."""
+        """A unit of reads that all see the same moment; inside `together`, what was committed by each statement."""
+        if (joined := self._joined.session) is not None:
+            yield joined
+            return
         with Session(self._snapshot) as session:
             yield session
 
+    def together(self, work: Callable[[Session], T]) -> T:
+        """Run work as one transaction, which takes in whatever this thread writes and reads meanwhile.
+
+        Each `write` inside is all or nothing, is not run again by itself, and sees what was written before it.
+        The whole is run again on what is transient. Raises Unavailable when spent.
+        """
+        if self._joined.session is not None:
+            return self.write(work)
+        return self._retried(lambda: self._run_joined(work))
+
+    def _run_joined(self, work: Callable[[Session], T]) -> T:
+        with self.transaction() as session:
+            self._joined.session = session
+            try:
+                return work(session)
+            finally:
+                self._joined.session = None
+
     def write(self, work: Callable[[Session], T]) -> T:
         """Run work in a transaction; run it again, whole, on what is transient. Raises Unavailable when spent."""
+        if self._joined.session is not None:
+            return self._run(work)
+        return self._retried(lambda: self._run(work))
+
+    def _run(self, work: Callable[[Session], T]) -> T:
+        with self.transaction() as session:
+            return work(session)
+
+    def _retried(self, run: Callable[[], T]) -> T:
         try:
             for attempt in stamina.retry_context(
                 on=is_transient,
@@ -116,8 +126,8 @@ class Database:
                 wait_max=0.5,
                 wait_jitter=0.1,
             ):
-                with attempt, self.transaction() as session:
-                    return work(session)
+                with attempt:
+                    return run()
         except (DBAPIError, psycopg.Error, sqlite3.Error) as error:
             if is_transient(error):
                 raise Unavailable("the database is busy or away; nothing was done, send the same again") from error
@@ -126,10 +136,12 @@ class Database:
 
     def read(self, work: Callable[[Reader], T]) -> T:
         """Run single-statement reads on a lean connection; a broken one is replaced once. Raises Unavailable."""
+        if (joined := self._joined.session) is not None:
+            return work(cast("Reader", joined))  # `fetch` takes either
         try:
             return self._read(work)
         except (DBAPIError, psycopg.Error, sqlite3.Error) as error:
-            if not is_transient(error) and not _is_stale_plan(error):
+            if not is_transient(error) and not engines.is_stale_plan(error):
                 raise
             self._close_idle()
             self.engine.dispose()  # the pool's connections broke with ours
@@ -173,39 +185,6 @@ class Database:
         """Close every connection."""
         self._close_idle()
         self.engine.dispose()
-
-
-def normalise(url: str) -> str:
-    """A database URL with the driver this project uses."""
-    for prefix in ("postgres://", "postgresql://"):
-        if url.startswith(prefix):
-            return "postgresql+psycopg://" + url.removeprefix(prefix)
-    return url
-
-
-def _tune_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def connected(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            "busy_timeout = 30000",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def began(connection: Any) -> None:
-        how = connection.get_execution_options().get("begin", "DEFERRED")
-        if how != "none":
-            connection.exec_driver_sql(f"BEGIN {how}")
-
-
-def _tune_postgresql(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def connected(connection: Any, _: object) -> None:
-        connection.adapters.register_loader("uuid", TextLoader)
 
 
 def is_sqlite(session: Reading) -> bool:

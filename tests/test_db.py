@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import stamina
 
@@ -10,6 +12,9 @@ from ledger.db import Database
 from ledger.economy import DAY_US
 from ledger.errors import InvalidPolicy, Unavailable
 from tests.desk import DAY, RULES, Counter, noon, tell, variant
+
+NOTE = "INSERT INTO handle (handle, creator_id) VALUES (?, '00000000-0000-0000-0000-000000000001')"
+NOTES = "SELECT handle FROM handle ORDER BY handle"
 
 
 @pytest.fixture
@@ -88,4 +93,62 @@ def test_a_prepared_read_outlives_a_migration(postgresql_url: str) -> None:
     with database.transaction() as session:
         db.execute(session, "ALTER TABLE handle ADD COLUMN note text")
     assert database.read(lambda reader: reader.fetch(ask)) == []
+    database.dispose()
+
+
+def test_what_is_done_together_is_seen_at_once_and_undone_together(database: Database) -> None:
+    """Inside a unit every write and read is part of it: a failure at its end undoes them all."""
+
+    def work(session: db.Session) -> None:
+        database.write(lambda inner: db.execute(inner, NOTE, ("a",)))
+        assert database.read(lambda reader: db.fetch(reader, NOTES)) == [("a",)]
+        with database.snapshot() as seen, database.reading() as read:
+            assert db.fetch(seen, NOTES) == db.fetch(read, NOTES) == db.fetch(session, NOTES) == [("a",)]
+        raise InvalidPolicy("nothing of it")
+
+    with pytest.raises(InvalidPolicy):
+        database.together(work)
+    assert database.read(lambda reader: db.fetch(reader, NOTES)) == []
+
+
+def test_a_write_within_a_unit_is_all_or_nothing(database: Database) -> None:
+    """What a refused write had written is undone, and the rest of the unit stands."""
+
+    def refused(session: db.Session) -> None:
+        db.execute(session, NOTE, ("refused",))
+        raise InvalidPolicy("not this")
+
+    def work(session: db.Session) -> None:
+        db.execute(session, NOTE, ("kept",))
+        with pytest.raises(InvalidPolicy):
+            database.write(refused)
+
+    database.together(work)
+    assert database.read(lambda reader: db.fetch(reader, NOTES)) == [("kept",)]
+
+
+def test_a_unit_is_run_again_whole(database: Database) -> None:
+    """What is transient in one of its writes runs the unit again, not that write alone."""
+    runs = []
+
+    def work(session: db.Session) -> None:
+        runs.append("unit")
+        db.execute(session, NOTE, ("once",))
+        if len(runs) == 1:
+            database.write(lambda inner: db.execute(inner, NOTE, ("once",)))  # a unique violation
+
+    database.together(work)
+    assert (runs, database.read(lambda reader: db.fetch(reader, NOTES))) == (["unit", "unit"], [("once",)])
+
+
+def test_other_threads_are_not_part_of_a_unit(postgresql_url: str) -> None:
+    """While one thread's unit is open, another reads what is committed."""
+    database = Database(postgresql_url)
+
+    def work(session: db.Session) -> list[db.Row]:
+        db.execute(session, NOTE, ("mine",))
+        with ThreadPoolExecutor(1) as other:
+            return other.submit(database.read, lambda reader: db.fetch(reader, NOTES)).result(timeout=30)
+
+    assert database.together(work) == []
     database.dispose()
