@@ -32,4 +32,4 @@ def read(settings: Settings, cursor: str, **question: str | None) -> int:
 
 
 def _serializer(settings: Settings) -> URLSafeSerializer:
-    return URLSafeSerializer(settings.key("signing_key"), salt="cursor")
+    return URLSafeSerializer(settings.signing_keys(), salt="cursor")

@@ -221,7 +221,7 @@ def _checkpoint(desk: Desk) -> Result:
 
 
 def _verify(desk: Desk) -> Result:
-    last = checkpoints.latest(desk.settings.checkpoint_dir, key=desk.settings.key("signing_key"))
+    last = checkpoints.latest(desk.settings.checkpoint_dir, keys=desk.settings.signing_keys())
     with desk.database.snapshot() as session:
         report = audit.verify(session, schedule=rules.schedule(session), checkpoint=last, progress=desk.carry_on)
     return Result(report.ok, "ok" if report.ok else str(report.first_bad), report.entries)

@@ -127,19 +127,19 @@ def write(checkpoint: Checkpoint, directory: Path) -> Path:
     return path
 
 
-def latest(directory: Path, *, key: bytes) -> Checkpoint | None:
+def latest(directory: Path, *, keys: Sequence[bytes]) -> Checkpoint | None:
     """The last checkpoint in a folder, None where there is none. Raises BadCheckpoint naming a forged file."""
     files = _files(directory)
-    return check(files[-1], key=key) if files else None
+    return check(files[-1], keys=keys) if files else None
 
 
-def check(path: Path, *, key: bytes) -> Checkpoint:
+def check(path: Path, *, keys: Sequence[bytes]) -> Checkpoint:
     """Read a checkpoint and check all it says of itself. Raises BadCheckpoint naming the file, NoSigningKey."""
     try:
         read = _read(orjson.loads(path.read_bytes()))
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise BadCheckpoint(f"{path} cannot be read as a checkpoint: {error!r}") from error
-    if not hmac.compare_digest(read.signature, _signature(read.head(), key)):
+    if not any(hmac.compare_digest(read.signature, _signature(read.head(), key)) for key in keys):
         raise BadCheckpoint(f"{path} is not signed with this ledger's key, or was changed")
     if root_of(read.leaves) != read.root or sum(leaf.seq for leaf in read.leaves) != read.entries:
         raise BadCheckpoint(f"{path} was changed: its books are not those that were signed")

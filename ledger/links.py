@@ -26,4 +26,4 @@ def read_page_link(settings: Settings, token: str, *, creator_id: str, now_us: i
 
 
 def _serializer(settings: Settings) -> URLSafeSerializer:
-    return URLSafeSerializer(settings.key("signing_key"), salt="page")
+    return URLSafeSerializer(settings.signing_keys(), salt="page")

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
             )
         return secret.get_secret_value().encode()
 
+    def signing_keys(self) -> list[bytes]:
+        """The keys whose signatures are good, the one to sign with last. Raises MissingSecret without one."""
+        before = self.signing_key_before.get_secret_value()
+        return [*([before.encode()] if before else []), self.key("signing_key")]
+
 
 def config_file() -> Path:
     """The file settings are read from, whether or not it is there."""

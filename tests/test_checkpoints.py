@@ -105,7 +105,7 @@ def test_nothing_is_signed_without_a_key(database: Database, tmp_path: Path) -> 
     with database.snapshot() as session, pytest.raises(NoSigningKey, match="no signing key is set"):
         checkpoints.make(session, now_us=noon(0), key=b"")
     with pytest.raises(NoSigningKey):
-        checkpoints.check(path, key=b"")
+        checkpoints.check(path, keys=[b""])
 
 
 # Files
@@ -114,14 +114,14 @@ def test_nothing_is_signed_without_a_key(database: Database, tmp_path: Path) -> 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     """A checkpoint comes back from its file as it was, and no temporary file is left behind."""
     path = checkpoints.write(signed(), tmp_path / "new")
-    assert checkpoints.latest(tmp_path / "new", key=KEY) == signed()
+    assert checkpoints.latest(tmp_path / "new", keys=[KEY]) == signed()
     assert [each.name for each in path.parent.iterdir()] == [f"{CHECKPOINT_DAY}.json"]
 
 
 def test_without_files_there_is_no_latest(tmp_path: Path) -> None:
     """A folder that is empty or not there holds no checkpoint."""
-    assert checkpoints.latest(tmp_path, key=KEY) is None
-    assert checkpoints.latest(tmp_path / "nowhere", key=KEY) is None
+    assert checkpoints.latest(tmp_path, keys=[KEY]) is None
+    assert checkpoints.latest(tmp_path / "nowhere", keys=[KEY]) is None
 
 
 def test_a_second_run_on_an_unchanged_day_writes_nothing(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_second_run_on_a_day_that_changed_writes_another_file(tmp_path: Path) 
     content = first.read_bytes()
     second = checkpoints.write(signed(4, now_us=noon(0) + 1_500_000), tmp_path)
     assert (first.read_bytes(), second.name) == (content, f"{CHECKPOINT_DAY}T120001500000Z.json")
-    assert checkpoints.latest(tmp_path, key=KEY) == signed(4, now_us=noon(0) + 1_500_000)
+    assert checkpoints.latest(tmp_path, keys=[KEY]) == signed(4, now_us=noon(0) + 1_500_000)
 
 
 def test_a_file_is_never_written_over(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_the_latest_day_wins(tmp_path: Path) -> None:
     for day in (2, 0, 1):
         checkpoints.write(signed(now_us=noon(day)), tmp_path)
     (tmp_path / "notes.json").write_text("{}")
-    latest = checkpoints.latest(tmp_path, key=KEY)
+    latest = checkpoints.latest(tmp_path, keys=[KEY])
     assert latest is not None
     assert latest.made_at_us == noon(2)
 
@@ -218,14 +218,14 @@ def test_a_forged_file_is_refused_by_name(tmp_path: Path, change: Callable[[byte
     path = checkpoints.write(signed(), tmp_path)
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(BadCheckpoint, match=path.name):
-        checkpoints.latest(tmp_path, key=KEY)
+        checkpoints.latest(tmp_path, keys=[KEY])
 
 
 def test_another_key_is_not_this_ledgers(tmp_path: Path) -> None:
     """A checkpoint signed with another key is refused."""
     checkpoints.write(signed(key=b"theirs"), tmp_path)
     with pytest.raises(BadCheckpoint, match="not signed with this ledger's key"):
-        checkpoints.latest(tmp_path, key=KEY)
+        checkpoints.latest(tmp_path, keys=[KEY])
 
 
 def test_an_old_checkpoint_cannot_pass_as_a_new_one(tmp_path: Path) -> None:
@@ -233,4 +233,4 @@ def test_an_old_checkpoint_cannot_pass_as_a_new_one(tmp_path: Path) -> None:
     path = checkpoints.write(signed(), tmp_path)
     path.rename(tmp_path / "2026-06-30.json")
     with pytest.raises(BadCheckpoint, match=r"2026-06-30\.json was renamed"):
-        checkpoints.latest(tmp_path, key=KEY)
+        checkpoints.latest(tmp_path, keys=[KEY])

@@ -104,7 +104,7 @@ def verify(terminal: Terminal) -> None:
     Exit codes: 0 all is as it has to be; 1 the first thing found wrong, named by book and entry; 2 wrong usage.
     """
     current = terminal.settings()
-    last = checkpoints.latest(current.checkpoint_dir, key=current.key("signing_key"))
+    last = checkpoints.latest(current.checkpoint_dir, keys=current.signing_keys())
     with terminal.database(current) as database, bar("verifying") as shown:
         schedule = schedule_of(database)
         with database.snapshot() as session:
