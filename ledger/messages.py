@@ -1,11 +1,13 @@
-"""Messages: what webhooks are told, type by type, made from what was just posted. No names, no texts, no facts.
-
-A message says what happened and where to read more: the book, the lines, the event.
-"""
+"""Messages: what webhooks are told of, type by type. No names, no texts: what happened, and where to read more."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from ledger.notation import instant
 
 NOBODY = "00000000-0000-0000-0000-000000000000"  # whom a message is about that is about no creator
 TYPES = {
@@ -39,33 +41,6 @@ TYPES = {
     "policy.announced": "New rules take effect on a day to come.",
     "webhook.test": "Somebody asked for it, to see whether messages arrive.",
 }
-OF_EVENTS = {
-    "label": "label.changed",
-    "pitch_held": "pitch.held",
-    "pitch_accepted": "pitch.accepted",
-    "pitch_declined": "pitch.declined",
-    "pitch_withdrawn": "pitch.withdrawn",
-    "pitch_expired": "pitch.expired",
-    "pitch_published": "pitch.published",
-    "outcome": "pitch.outcome",
-    "pitch": "pitch.recorded",
-    "undisclosed_pitch": "pitch.undisclosed",
-    "introduction": "relationship.introduced",
-    "introduction_accepted": "relationship.accepted",
-    "introduction_declined": "relationship.declined",
-    "relationship_ended": "relationship.ended",
-    "brand_blocked": "relationship.blocked",
-    "brand_unblocked": "relationship.unblocked",
-    "allegation": "allegation.opened",
-    "answer": "allegation.answered",
-    "substantiation": "allegation.substantiated",
-    "dismissal": "allegation.dismissed",
-    "breach": "breach.recorded",
-    "evasion": "breach.evaded",
-    "silence": "breach.evaded",
-    "apology": "breach.owned",
-    "cleared": "breach.cleared",
-}
 BRAND_FAMILIES = ("pitch.", "relationship.")
 NOT_FOR_BRANDS = ("pitch.recorded", "pitch.undisclosed")  # told of a brand, of creators who may never have met it
 FOR_ALL = ("policy.announced", "webhook.test")
@@ -91,3 +66,9 @@ def for_role(role: str) -> tuple[str, ...]:
         return tuple(TYPES)
     own = (name for name in TYPES if name.startswith(BRAND_FAMILIES) and name not in NOT_FOR_BRANDS)
     return (*own, *FOR_ALL)
+
+
+def about(creator_id: str, meter: str, name: str, *, at_us: int, told: Mapping[str, Any], brand: str = "") -> Message:
+    """A message about a book of a creator's."""
+    body = {"creator_id": creator_id, "meter": meter, **told, "recorded_at": instant(at_us)}
+    return Message(creator_id, meter, name, orjson.dumps(body).decode(), at_us, brand)

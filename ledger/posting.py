@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import orjson
 
-from ledger import books, chain, db, events, keeping, lookups, tables, upkeep
+from ledger import books, chain, db, events, keeping, lookups, news, outbox, tables, upkeep
 from ledger.batches import Batch, Job, context_of, network_of, open_batch, policy_of, told_to, touched_by
 from ledger.books import OpenBook
 from ledger.db import Session
@@ -242,3 +242,5 @@ def _write(session: Session, batch: Batch) -> None:
     db.insert(session, EVENT, batch.new_events)
     books.write_back(session, batch.books.values())
     keeping.write_back(session, batch.books)
+    if not batch.backfill and outbox.is_heard(session):  # the past that is filled in is news to nobody
+        outbox.tell(session, messages=news.of_posting(batch.books.values(), batch.new_events, batch.known))
