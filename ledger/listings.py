@@ -33,14 +33,14 @@ UNTOLD = -1  # followers that nobody told
 KLOUT, INFLUENCE, OUTREACH = "klout.score", "kred.influence", "kred.outreach"
 OUTSIDE = "readings."  # and the name of an outside stick
 
-_FOUND = "c.findable AND c.visibility = 'public'"
+FOUND = "c.findable AND c.visibility = 'public'"
 _DUE_SQL = (
-    f"SELECT c.creator_id, '' FROM creator c WHERE c.creator_id > ? AND ({_FOUND} OR EXISTS"
+    f"SELECT c.creator_id, '' FROM creator c WHERE c.creator_id > ? AND ({FOUND} OR EXISTS"
     " (SELECT 1 FROM listing l WHERE l.creator_id = c.creator_id)) ORDER BY c.creator_id LIMIT ?"
 )
 _TOPICS_SQL = (
     "SELECT c.creator_id, p.topics FROM {keys} CROSS JOIN creator c JOIN profile p ON p.creator_id = c.creator_id"
-    f" WHERE c.creator_id = k.c0 AND {_FOUND}"
+    f" WHERE c.creator_id = k.c0 AND {FOUND}"
 )
 _FOLLOWERS_SQL = (
     "SELECT a.creator_id, a.network, MAX(a.followers) FROM {keys} CROSS JOIN account a WHERE a.creator_id = k.c0"
