@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import orjson
 
-from ledger import db, events, ids, posting, tables
+from ledger import db, events, ids, outbox, posting, tables
 from ledger.contexts import LASTING
 from ledger.db import Reading, Row, Session
 from ledger.errors import AlreadyDone, Conflict, NotFound, Refusal
 from ledger.memory import UNDOING
+from ledger.messages import about
 from ledger.policy import Schedule
 from ledger.posting import AtomicRefused
 from ledger.statements import SETTLEMENT
@@ -25,7 +26,7 @@ STATUSES = ("open", "upheld", "rejected")
 LONGEST_REASON = 2_000
 MOST_PER_LINE = 2  # after a rejection a line may be contested once more, with a new reason
 WAITING = ("burst", "release")
-NOTES = ("label", "policy_marker", "pitch_held", "pitch_step", "relationship", "reception")
+NOTES = ("label", "policy_marker", "erasure", "pitch_held", "pitch_step", "relationship", "reception")
 _COLUMNS = ", ".join(f"d.{column.name}" for column in DISPUTE.columns)
 _SQL = (
     f"SELECT {_COLUMNS}, e.kind, e.fresh + e.bedrock, v.kind, v.meter, v.source, v.external_ref,"
@@ -120,7 +121,9 @@ def contest(
     dispute_id = events.new_id()
     row = (creator_id, dispute_id, meter, seq, reason, "open", now_us, None, None, None)
     db.insert(session, DISPUTE, [row])
-    return find(session, creator_id=creator_id, dispute_id=dispute_id), True
+    made = find(session, creator_id=creator_id, dispute_id=dispute_id)
+    _tell(session, made, "dispute.opened", now_us)
+    return made, True
 
 
 def _check_line(session: Session, creator_id: str, meter: str, seq: int) -> None:
@@ -187,7 +190,14 @@ def resolve(
     if is_first and verdict == "upheld":
         _undo(session, found, clock=clock, schedule=schedule, pepper=pepper)
         found = find(session, creator_id=creator_id, dispute_id=dispute_id)
+    if is_first:
+        _tell(session, found, "dispute.resolved", max(clock(), found.opened_at_us + 1))
     return found, is_first
+
+
+def _tell(session: Session, dispute: Dispute, name: str, at_us: int) -> None:
+    told = {"seq": dispute.seq, "dispute": dispute.name, "status": dispute.status}
+    outbox.say(session, about(dispute.creator_id, dispute.meter, name, at_us=at_us, told=told))
 
 
 def _undo(session: Session, dispute: Dispute, *, clock: Callable[[], int], schedule: Schedule, pepper: bytes) -> None:

@@ -69,6 +69,7 @@ def for_role(role: str) -> tuple[str, ...]:
 
 
 def about(creator_id: str, meter: str, name: str, *, at_us: int, told: Mapping[str, Any], brand: str = "") -> Message:
-    """A message about a book of a creator's."""
-    body = {"creator_id": creator_id, "meter": meter, **told, "recorded_at": instant(at_us)}
+    """A message about a book of a creator's, or about no creator, and then no book."""
+    opening = {} if creator_id == NOBODY else {"creator_id": creator_id, "meter": meter}
+    body = {**opening, **told, "recorded_at": instant(at_us)}
     return Message(creator_id, meter, name, orjson.dumps(body).decode(), at_us, brand)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ledger import db, kinds, policy, soundness, tables
+from ledger import db, kinds, outbox, policy, soundness, tables
 from ledger.days import iso_day
 from ledger.db import Reading, Session
 from ledger.economy import DAY_US
 from ledger.errors import Conflict, InvalidPolicy
+from ledger.messages import NOBODY, about
 from ledger.policy import Policy, Schedule
 
 POLICY = tables.PolicyText.__table__  # type: ignore[attr-defined]
@@ -51,6 +52,9 @@ def install(session: Session, new: Policy, *, effective_day: int, now_us: int) -
     if effective_day in known.values() or not _claim(session, new, effective_day, now_us):
         return _again(new.version, _known(session), effective_day)
     db.insert(session, POLICY, [(new.version, new.name, effective_day, now_us, new.text)])
+    if known:
+        told = {"policy": new.version, "name": new.name, "effective_day": iso_day(effective_day)}
+        outbox.say(session, about(NOBODY, "", "policy.announced", at_us=now_us, told=told))
     return True
 
 
