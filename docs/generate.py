@@ -37,6 +37,7 @@ SUBJECTS = {
     "Writing": "events posting batches books lookups contexts memory upkeep keeping own imports arrays answers",
     "Reading": "queries statements histories hindsight breaches readers",
     "Proof": "audit replay aside stored chain checkpoints",
+    "Ways out": "exports journals",
     "People and keys": "creators keys uses links ids",
     "Labels and sticks": "labels exposure ways label_columns labelling sticks measuring klout readings",
     "Who counts": "attestations graph standing favours influence",

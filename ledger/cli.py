@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import click
 
-from ledger.commands import access, books, policies, running, setup
+from ledger.commands import access, books, exports, policies, running, setup
 from ledger.commands.terminal import TOLD, Terminal, sentence
 
 COMMANDS: Sequence[click.Command] = (
     *setup.COMMANDS,
     *running.COMMANDS,
     *books.COMMANDS,
+    *exports.COMMANDS,
     *access.COMMANDS,
     *policies.COMMANDS,
 )

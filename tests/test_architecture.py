@@ -25,6 +25,7 @@ ROUTES = HTTP_METHODS | {"route"}
 PURE = (
     "economy",
     "days",
+    "journals",
     "kinds",
     "exposure",
     "labels",

@@ -86,6 +86,7 @@ def test_the_commands_are_those_promised() -> None:
         "keys",
         "attest",
         "link",
+        "export",
         "policy",
         "demo",
     ]

@@ -1,0 +1,64 @@
+"""export and restore: books out of the ledger, and back into an empty one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from ledger import exports
+from ledger.commands.terminal import Terminal, say
+
+
+@click.command(
+    short_help="Write books out, entry by entry.",
+    epilog="Example:  trust-ledger export --format hledger --creator mara-bakes -o mara.journal",
+)
+@click.option("--format", "format_", type=click.Choice(exports.FORMATS), required=True, help="How to write it.")
+@click.option("--creator", help="This creator's alone: handle, UUID or network:external_id.")
+@click.option("--meter", help="These books alone, such as network:video or brand:acme.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file, stdout if not given.")
+@click.pass_obj
+def export(terminal: Terminal, format_: str, creator: str | None, meter: str | None, output: Path | None) -> None:
+    """Write books out as they stand at one moment, all of them or those asked for.
+
+    jsonl has everything that is hashed, so that anyone can check the chain (docs/examples/verify_book.py), and what
+    `trust-ledger restore` needs to set the books up again: policies, creators, what was refused. It holds names.
+
+    hledger and beancount are journals for the programs of that name, ordered by day, with the balances of every day
+    on which something was written asserted to the micro-trust.
+
+    Exit codes: 0 written; 1 there are no such books, or the database or the file refused, and why; 2 wrong usage.
+    """
+    with terminal.database() as database, database.snapshot() as session:
+        creator_id = exports.creator_named(session, creator) if creator else None
+        count = sum(1 for _ in exports.books(session, creator_id=creator_id, meter=meter))
+        if not count:
+            raise click.ClickException("there are no such books")
+        pieces = exports.export(session, form=format_, creator_id=creator_id, meter=meter)
+        _write(pieces, output)
+    say(f"{count} books written")
+
+
+def _write(pieces: Iterable[bytes], output: Path | None) -> None:
+    """Write to a file, which has its name only once it is whole, or to stdout."""
+    if output is None:
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        return
+    unfinished = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        with unfinished.open("wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+COMMANDS: Sequence[click.Command] = (export,)
