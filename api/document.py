@@ -11,7 +11,7 @@ import orjson
 from apispec import APISpec
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 
-from api import codes, encoding, event_documents
+from api import codes, encoding, event_documents, klout_documents
 
 blp = Blueprint("document", __name__)
 NAME = "trust_ledger.document"
@@ -57,6 +57,7 @@ def prepare(spec: APISpec) -> None:
     spec.components.security_scheme(
         "key", {"type": "http", "scheme": "bearer", "description": "a key made by `trust-ledger keys create`"}
     )
+    spec.components.security_scheme("klout_key", klout_documents.KEY_IN_QUERY)
     event_documents.register(spec)
 
 

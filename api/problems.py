@@ -26,6 +26,8 @@ PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 FAILURE, KEY_ID = "trust_ledger.failure", "trust_ledger.key_id"  # what the log is told, in the WSGI environment
 UNKNOWN_CREATOR = "no such creator, or none that this key may know of"
+KLOUT_PREFIX = "/v2/"  # under which errors have the shape and the statuses that Klout's clients know
+KLOUT_DENIED = "Invalid or unprovided API key. All calls must have a key."
 Errors = Sequence[tuple[str, str]]
 
 
@@ -168,13 +170,22 @@ def problem(
     body = members(status, code, detail) | more
     if wrong:
         body["errors"] = [_error(where, what) for where, what in wrong]
-    response = Response(orjson.dumps(body), status=status, mimetype=PROBLEM_JSON)
+    if request.path.startswith(KLOUT_PREFIX):
+        response = of_klout(status, detail)
+    else:
+        response = Response(orjson.dumps(body), status=status, mimetype=PROBLEM_JSON)
     response.headers.update(headers or {})
-    if status == 401:
+    if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="trust-ledger"'
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+def of_klout(status: int, detail: str) -> Response:
+    """An error as Klout told it, who refused a missing key with 403."""
+    status, detail = (403, KLOUT_DENIED) if status == 401 else (status, detail)
+    return Response(orjson.dumps({"error": status, "description": detail}), status=status, mimetype="application/json")
 
 
 def _error(where: str, what: str) -> dict[str, str]:

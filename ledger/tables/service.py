@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, String, Text, text
 from sqlmodel import Field, SQLModel
 
-from ledger.tables.base import ID, LEDGER, LOOKUP
+from ledger.tables.base import ID, LEDGER, LOOKUP, REFERENCE
 
 
 class Answer(SQLModel, table=True):
@@ -135,8 +135,8 @@ class Erasure(SQLModel, table=True):
 
 
 class Klout(SQLModel, table=True):
-    """The number that clients of Klout's old API know a creator by."""
+    """The number clients of Klout's old API know a creator by. Unique both ways, and so kept on every node."""
 
-    __table_args__ = (Index(None, "creator_id", unique=True), LOOKUP)
+    __table_args__ = (Index(None, "creator_id", unique=True), REFERENCE)
     klout_id: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
     creator_id: str = Field(sa_type=ID)
