@@ -94,6 +94,7 @@ class Delivery(SQLModel, table=True):
             postgresql_where=text("status = 'waiting'"),
         ),
         Index(None, "webhook_id", "status", "sequence"),
+        Index(None, "ended_at_us"),
         LOOKUP,
     )
     webhook_id: str = Field(sa_type=ID, primary_key=True)

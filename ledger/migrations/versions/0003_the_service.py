@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 ID = sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite")
+ERASED = "OLD.kind <> 'erasure' AND EXISTS (SELECT 1 FROM erasure r WHERE r.creator_id = OLD.creator_id)"
 
 
 def upgrade() -> None:
@@ -73,6 +74,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'waiting'"),
         postgresql_where=sa.text("status = 'waiting'"),
     )
+    op.create_index(op.f("ix_delivery_ended_at_us"), "delivery", ["ended_at_us"], unique=False)
     op.create_index(
         op.f("ix_delivery_webhook_id_status_sequence"), "delivery", ["webhook_id", "status", "sequence"], unique=False
     )
@@ -134,8 +136,52 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_webhook_role_owner"), "webhook", ["role", "owner"], unique=False)
 
+    _let_events_of_the_erased_go()
+
+
+def _let_events_of_the_erased_go() -> None:
+    """An event is removed with its creator and never else; that it was, the last line of each book says."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TRIGGER event_no_delete")
+        op.execute(
+            f"CREATE TRIGGER event_no_delete BEFORE DELETE ON event WHEN NOT ({ERASED})"
+            " BEGIN SELECT RAISE(ABORT, 'event is append-only'); END"
+        )
+        return
+    op.execute("DROP TRIGGER event_append_only ON event")
+    op.execute(
+        "CREATE TRIGGER event_append_only BEFORE UPDATE OR TRUNCATE ON event"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
+    op.execute(
+        "CREATE FUNCTION refuse_unless_erased() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN IF {ERASED} THEN RETURN OLD; END IF;"
+        " RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER event_no_delete BEFORE DELETE ON event FOR EACH ROW EXECUTE FUNCTION refuse_unless_erased()"
+    )
+
+
+def _keep_all_events() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TRIGGER event_no_delete")
+        op.execute(
+            "CREATE TRIGGER event_no_delete BEFORE DELETE ON event"
+            " BEGIN SELECT RAISE(ABORT, 'event is append-only'); END"
+        )
+        return
+    op.execute("DROP TRIGGER event_no_delete ON event")
+    op.execute("DROP FUNCTION refuse_unless_erased()")
+    op.execute("DROP TRIGGER event_append_only ON event")
+    op.execute(
+        "CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON event"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
+
 
 def downgrade() -> None:
+    _keep_all_events()
     op.drop_index(op.f("ix_webhook_role_owner"), table_name="webhook")
     op.drop_table("webhook")
     op.drop_table("quota")
@@ -144,6 +190,7 @@ def downgrade() -> None:
     op.drop_table("klout")
     op.drop_table("erasure")
     op.drop_index(op.f("ix_delivery_webhook_id_status_sequence"), table_name="delivery")
+    op.drop_index(op.f("ix_delivery_ended_at_us"), table_name="delivery")
     op.drop_index(
         "ix_delivery_waiting",
         table_name="delivery",
