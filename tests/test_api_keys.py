@@ -125,6 +125,7 @@ NO_PITCH = "pitch_" + "0" * 64  # and tests/test_api_pitches.py, test_api_relati
 OURS = BOOK | {"brand": 404}
 NOT_NOW = OURS | {"partner": 409, "creator": 409, "operator": 409}
 NOWHERE = dict.fromkeys(OPEN, 404) | {"nobody": 401}
+KLOUT = {"nobody": 403}
 TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
     ("POST", "/v1/creators"): (
         {
@@ -260,6 +261,10 @@ TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
         dict.fromkeys(OPEN, 403) | {"nobody": 401, "operator": 200},
         {"policy": policy.builtin().text},
     ),
+    ("GET", "/v2/identity.json/twitter?screenName=nobody"): (NOWHERE | KLOUT, None),
+    ("GET", "/v2/identity.json/youtube/ada"): (BOOK | KLOUT, None),
+    ("GET", "/v2/identity.json/klout/1/youtube"): (NOWHERE | KLOUT, None),  # tests/test_klout_v2.py has those there are
+    **{("GET", f"/v2/user.json/1{part}"): (NOWHERE | KLOUT, None) for part in ("", "/score", "/topics", "/influence")},
     ("GET", "/healthz"): (OPEN, None),
     ("GET", "/readyz"): (OPEN, None),
     ("GET", "/metrics"): (OPEN, None),
@@ -299,7 +304,7 @@ def test_the_table_of_rights_is_whole(app: Flask) -> None:
         "dispute": NO_DISPUTE,
         "quote_id": NO_QUOTE,
     }
-    named |= {"brand": "nike", "pitch": NO_PITCH}
+    named |= {"brand": "nike", "pitch": NO_PITCH, "klout_id": "1", "network": "youtube", "external_id": "ada"}
     documented = {
         (method.upper(), path.format_map(named))
         for path, operations in document["paths"].items()
