@@ -85,7 +85,7 @@ def test_every_operation_says_what_it_does(document: Json) -> None:
 
 
 def test_every_operation_documents_its_errors(document: Json) -> None:
-    """500, 503 everywhere; with a key 401, 403, 404; with a body 400, 413, 415, 422: as problems, or in Klout's shape."""
+    """500, 503 everywhere; with a key 401, 403, 404; with a body 400, 413, 415, 422; as problems or as Klout's."""
     for name, operation in operations(document):
         is_klout = " /v2/" in name  # which knew neither 401 nor problems
         expected = {"500", "503"}
