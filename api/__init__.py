@@ -19,6 +19,8 @@ from api import (
     events,
     health,
     history,
+    klout,
+    klout_documents,
     pages,
     pitches,
     policy,
@@ -44,6 +46,7 @@ RESOURCES = (
     history.blp,
     entries.blp,
     sticks.blp,
+    klout.blp,
     readings.blp,
     disputes.blp,
     estimates.blp,
@@ -83,5 +86,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     for face in PAGES:
         app.register_blueprint(face)
     document.finish(app, documented.spec)
+    app.wsgi_app = klout_documents.KeyInQuery(app.wsgi_app)  # type: ignore[method-assign]
     shell.wrap(app)
     return app
