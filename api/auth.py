@@ -26,13 +26,17 @@ def requires(*scopes: str, limit: str | None = None) -> Callable[[F], F]:
     `limit` names the rate limit that its calls count against, where the method does not say it.
     """
 
+    def admit() -> None:
+        limits.spend(authenticate(), request.environ, limit)
+        need(*scopes)
+
     def decorated(view: F) -> F:
         @wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            limits.spend(authenticate(), request.environ, limit)
-            need(*scopes)
+            admit()
             return view(*args, **kwargs)
 
+        wrapper.__dict__["admit"] = admit  # for what has to know before the view is entered: api/idempotency.py
         wrapper.__dict__["_apidoc"] = {**getattr(view, "_apidoc", {}), "scopes": scopes}
         return cast("F", wrapper)
 

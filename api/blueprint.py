@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from typing import Any, NoReturn, cast
 
@@ -14,7 +14,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
-from api import encoding
+from api import encoding, idempotency
 from api.problems import PROBLEM_JSON, InvalidRequest, members, title
 
 PROBLEM_EXAMPLES: dict[int, tuple[str, str]] = {
@@ -160,6 +160,8 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
     def add_url_rule(self, rule: str, endpoint: Any = None, view_func: Any = None, *args: Any, **options: Any) -> None:
         """Declare an operation. One without a query refuses any: a flag that is passed over may be a costly one."""
         taken = view_func if _takes_query(view_func) else _without_query(view_func)
+        if _has_effect(f"{self.name}.{endpoint or view_func.__name__}", view_func, options.get("methods", ())):
+            taken = idempotency.kept(taken)
         super().add_url_rule(rule, endpoint, taken, *args, **options)
 
     def _store_endpoint_docs(self, endpoint: str, obj: Any, parameters: Any, tags: Any, **options: Any) -> None:
@@ -167,6 +169,11 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         for method, told in self._docs[endpoint].items():
             if method != "parameters":
                 told.setdefault("manual_doc", {}).setdefault("operationId", f"{self.name}_{endpoint}")
+
+
+def _has_effect(name: str, view: Callable[..., Any], methods: Collection[str]) -> bool:
+    """Whether an operation needs a key and may write."""
+    return not idempotency.UNSAFE.isdisjoint(methods) and "admit" in view.__dict__ and name not in idempotency.READS
 
 
 def _takes_query(view: Callable[..., Any]) -> bool:
@@ -198,6 +205,10 @@ def _common_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict
         doc["security"] = []
     if "requestBody" in doc or "requestBody" in manual:
         statuses |= {413, 415}
+    if doc_info.get("is_kept"):
+        statuses |= {409, 413, 415}
+        for place in (doc, manual) if "parameters" in manual else (doc,):
+            place["parameters"] = [*place.get("parameters", ()), idempotency.HEADER]
     responses = doc.setdefault("responses", {})
     for status in sorted(statuses):
         if status not in responses and str(status) not in responses:
@@ -215,7 +226,8 @@ class Api(SmorestApi):  # type: ignore[misc]
         """None: api/problems.py answers every error."""
 
     def _register_responses(self) -> None:
-        """A response of its own for every error status, as problem+json."""
+        """A response of its own for every error status, as problem+json; and the header that many operations take."""
+        self.spec.components.parameter(idempotency.HEADER, "header", idempotency.PARAMETER)
         for status in http.HTTPStatus:
             self.spec.components.response(status.name, _documented(status), lazy=True)
 

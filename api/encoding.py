@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import Response, current_app, request
 from flask.json.provider import JSONProvider
 
-from api.problems import MalformedBody, WrongMediaType
+from api.problems import MalformedBody, TooLarge, WrongMediaType
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+GZIP = ("gzip", "x-gzip")
+BODY = "trust_ledger.body"  # in the request's environ: a body that is read more than once
+LARGE_BYTES = 1_000_000
+MOST_VALUES = 1_000_000  # parsed, a value takes up to 60 bytes however few it was written with
 
 
 class OrjsonProvider(JSONProvider):
@@ -43,23 +48,56 @@ def media_type(*accepted: str) -> str:
     """The body's media type. Raises WrongMediaType naming those that are accepted."""
     if request.mimetype not in accepted:
         raise WrongMediaType(f"the body must be {' or '.join(accepted)}, not {request.mimetype or 'untyped'}")
-    if request.content_encoding not in (None, "", "identity"):
-        raise WrongMediaType("the body must not be compressed")
     return request.mimetype
 
 
 def body_json() -> Any:
-    """The request's JSON body. Raises MalformedBody or WrongMediaType."""
+    """The request's JSON body. Raises MalformedBody, TooLarge or WrongMediaType."""
     media_type(JSON)
     return parse(body())
 
 
 def body() -> bytes:
-    """The request's whole body. Raises MalformedBody where the connection broke before its announced end."""
+    """The request's whole body, uncompressed, and never more of it in memory than the limit.
+
+    Raises MalformedBody where it broke off before its end, TooLarge, WrongMediaType for another Content-Encoding.
+    """
+    kept: bytes | None = request.environ.get(BODY)
+    return _read() if kept is None else kept
+
+
+def keep_body() -> bytes:
+    """The body, kept for a view that may be run again."""
+    kept: bytes = request.environ.setdefault(BODY, _read())
+    return kept
+
+
+def _read() -> bytes:
+    coding = (request.content_encoding or "identity").strip().lower()
+    if coding not in ("identity", *GZIP):
+        raise WrongMediaType(f"the body may be compressed with gzip, not with {coding[:40]!r}")
     data = request.get_data(cache=False)
     if request.content_length is not None and len(data) != request.content_length:
         raise MalformedBody(f"the body ended after {len(data)} of {request.content_length} bytes")
+    if coding in GZIP:
+        data = _unpacked(data, current_app.config["MAX_CONTENT_LENGTH"])
+    if len(data) > LARGE_BYTES and sum(data.count(mark) for mark in (b",", b"[", b"{")) > MOST_VALUES:
+        raise TooLarge(f"the body holds more than {MOST_VALUES} values")
     return data
+
+
+def _unpacked(data: bytes, limit: int) -> bytes:
+    """What a gzip stream holds, unpacked no further than a byte over the limit."""
+    stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        found = stream.decompress(data, limit + 1)
+    except zlib.error as error:
+        raise MalformedBody("the body is not gzip, or it was damaged on its way") from error
+    if len(found) > limit:
+        raise TooLarge(f"the body holds more than {limit} bytes once it is unpacked")
+    if not stream.eof or stream.unused_data:
+        raise MalformedBody("the body must be one whole gzip stream" + ("" if stream.eof else ": it is cut off"))
+    return found
 
 
 def parse(text: bytes) -> Any:

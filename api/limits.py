@@ -20,10 +20,12 @@ SECONDS = 60
 
 
 def spend(key: Key, environ: dict[str, Any], name: str | None) -> None:
-    """Count this request against its key's limit. Raises RateLimited where nothing is left of it.
+    """Count this request against its key's limit, once. Raises RateLimited where nothing is left of it.
 
     `name` is its class: batch, heavy, or by the method read or write.
     """
+    if HEADERS in environ:  # it was let in, and its view is run again
+        return
     ledger = state.ledger()
     name = name or ("read" if environ["REQUEST_METHOD"] in READS else "write")
     limit = limit_of(ledger.settings, name)

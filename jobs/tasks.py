@@ -15,6 +15,7 @@ import structlog
 from sqlmodel import Session
 
 from ledger import (
+    answers,
     audit,
     checkpoints,
     claims,
@@ -228,7 +229,7 @@ def _verify(desk: Desk) -> Result:
 
 
 # Each deletes some rows that are no longer needed and says how many; 0 where none are left.
-SWEPT: tuple[Callable[..., int], ...] = (quotas.forget,)
+SWEPT: tuple[Callable[..., int], ...] = (quotas.forget, answers.forget)
 TASKS: tuple[Task, ...] = (
     Task("standing", 0, 1, stand),
     Task("settle", 0, 5, settle),

@@ -22,7 +22,7 @@ from ledger.keys import Key
 
 KEPT_US = 24 * 3_600 * 1_000_000
 CHUNK = 1_000
-WAIT_SECONDS = 10
+WAIT_MS = 10_000
 SHORT, WHOLE = 4, 16  # bytes of a part's digest, and of the one that decides
 MOST_PARTS = 200
 
@@ -164,7 +164,7 @@ def claim(session: Session, asked: Claim, *, now_us: int) -> Answer | None:
     """
     bounded = not db.is_sqlite(session)  # SQLite's writers wait for each other, and its busy timeout bounds that
     if bounded:
-        db.execute(session, f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
+        db.execute(session, f"SET LOCAL lock_timeout = '{WAIT_MS}ms'")
     try:
         row = (asked.holder, asked.key, asked.request, b"", now_us, now_us - KEPT_US)
         is_taken = bool(db.execute(session, _CLAIM, row))
