@@ -6,14 +6,13 @@ many there are; only one book's tallies, ties and breaches are held at once.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from ledger import chain, db, policy, tables
+from ledger import chain, db, policy, tables, traces
 from ledger.aside import Aside
 from ledger.books import BOOK_COLUMNS, ENTRY_COLUMNS, BookKey
 from ledger.checkpoints import Checkpoint
@@ -23,17 +22,15 @@ from ledger.keeping import KEPT, TIES, Kept
 from ledger.memory import Memory
 from ledger.policy import Policy, Schedule
 from ledger.replay import Replay
-from ledger.stored import EntryRow, EventRow, Undone, Wrong
+from ledger.stored import LAST_SEQ, UNREADABLE, EntryRow, EventRow, Undone, Wrong, seqs_of, undone_by
 
 EVENT = tables.Event.__table__  # type: ignore[attr-defined]
 EVENT_COLUMNS = ", ".join(f"v.{column.name}" for column in EVENT.columns)
 NIL = "00000000-0000-0000-0000-000000000000"
 FIRST = (NIL, "")
 BOOKS, SPAN, PAGE = 500, 20_000, 5_000
-LAST_SEQ = 2**62
 KEY_TYPES = ("id", "text", "int")
 POSTED = '{"entries":[[%'
-UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +113,7 @@ def verify(
         _check_aside(audit)
         _check_leaves_left(audit)
         _check_events_left(audit)
+        _check_traces(audit)
     except Found as found:
         return Report(False, found.finding, audit.books, audit.entries, audit.events)
     return Report(True, None, audit.books, audit.entries, audit.events)
@@ -202,7 +200,7 @@ def _replays(audit: Audit, span: Span) -> Iterator[tuple[BookKey, Replay]]:
                 started.add(key)
                 if key not in span.books:
                     raise Found(key, row.seq, "it belongs to a book that does not exist")
-                replay = _replay(audit, key)
+                replay = _replay(audit, key, erased=bool(span.books[key][-1]))
             _take(audit, replay, row, events, targets)
         audit.progress(len(page))
     if key is not None:
@@ -212,13 +210,13 @@ def _replays(audit: Audit, span: Span) -> Iterator[tuple[BookKey, Replay]]:
         yield empty, Replay(empty[1], audit.schedule, audit.policies, Memory(), Aside())
 
 
-def _replay(audit: Audit, key: BookKey) -> Replay:
+def _replay(audit: Audit, key: BookKey, *, erased: bool) -> Replay:
     """A book to be worked out again, beside what the creator's earlier books told of it."""
     creator_id, meter = key
     if creator_id != audit.creator_id:
         _check_aside(audit)
         audit.creator_id, audit.aside = creator_id, Aside()
-    return Replay(meter, audit.schedule, audit.policies, Memory(), audit.aside)
+    return Replay(meter, audit.schedule, audit.policies, Memory(), audit.aside, erased)
 
 
 def _check_aside(audit: Audit) -> None:
@@ -266,7 +264,7 @@ def _targets_of(session: Session, page: Sequence[EntryRow], events: Events) -> T
     named = {}
     for row in page:
         event = events.get((row.creator_id, row.event_id)) if row.kind == "reversal" else None
-        if event is not None and (ref := _undone_by(event)):
+        if event is not None and (ref := undone_by(event)):
             named[row.creator_id, row.event_id, row.meter] = ref
     sql = (
         f"SELECT {EVENT_COLUMNS} FROM {{keys}} CROSS JOIN event v"
@@ -275,7 +273,7 @@ def _targets_of(session: Session, page: Sequence[EntryRow], events: Events) -> T
     found = map(EventRow._make, db.fetch_keyed(session, sql, ("id", "text", "text"), sorted(set(named.values()))))
     undone = {(event.creator_id, event.source, event.external_ref): event for event in found}
     targets = {key: undone[ref] for key, ref in named.items() if ref in undone}
-    made = {key: [(key[0], key[2], seq) for seq in _seqs_of(event, key[2])] for key, event in targets.items()}
+    made = {key: [(key[0], key[2], seq) for seq in seqs_of(event, key[2])] for key, event in targets.items()}
     sql = (
         f"SELECT {ENTRY_COLUMNS} FROM {{keys}} CROSS JOIN entry e"
         " WHERE e.creator_id = k.c0 AND e.meter = k.c1 AND e.seq = k.c2"
@@ -283,23 +281,6 @@ def _targets_of(session: Session, page: Sequence[EntryRow], events: Events) -> T
     wanted = sorted({each for entries in made.values() for each in entries})
     rows = {row[:3]: row for row in db.fetch_keyed(session, sql, KEY_TYPES, wanted)}
     return {key: Undone(targets[key], [rows[each] for each in made[key] if each in rows]) for key in targets}
-
-
-def _undone_by(event: EventRow) -> tuple[str, str, str] | None:
-    """The event that a reversal names; None where it cannot be read, which its own check finds."""
-    try:
-        facts = orjson.loads(event.facts)
-        return event.creator_id, facts.get("reported_by") or event.source, str(facts["event"])
-    except UNREADABLE:
-        return None
-
-
-def _seqs_of(event: EventRow, meter: str) -> list[int]:
-    """The entries of a book that an event says it made; none where it cannot be read, which its own check finds."""
-    try:
-        return [seq for book, seq, *_ in orjson.loads(event.outcome)["entries"] if book == meter and seq <= LAST_SEQ]
-    except UNREADABLE:
-        return []
 
 
 def _take(audit: Audit, replay: Replay, row: EntryRow, events: Events, targets: Targets) -> None:
@@ -382,6 +363,13 @@ def _is_refusal(row: EventRow) -> bool:
         return chain.event_hash(row) == row.hash and set(orjson.loads(row.outcome)) == {"code", "detail", "pointer"}
     except UNREADABLE:
         return False
+
+
+def _check_traces(audit: Audit) -> None:
+    """Everybody agreed to be here; and of whoever was erased nothing is left but the books."""
+    trace = traces.first(audit.session)
+    if trace is not None:
+        raise Found((trace.creator_id, trace.meter), 0, trace.what)
 
 
 def _name_orphan(audit: Audit) -> None:

@@ -105,7 +105,8 @@ def _open_books(session: Session, jobs: Iterable[Job]) -> None:
     if not rows:
         return
     held = books.lock(session, sorted(rows))
-    enrolled = lookups.enrolled(session, {key[0] for key in rows - held.keys()})
+    # Whoever is being erased now has no more books opened: this waits, and then finds nobody.
+    enrolled = lookups.enrolled(session, {key[0] for key in rows - held.keys()}, lock=True)
     missing = sorted(key for key in rows - held.keys() if key[0] in enrolled)
     db.insert_new(session, books.BOOK, [books.open_row(*key) for key in missing])
 
@@ -121,13 +122,16 @@ def touched_by(batch: Batch, job: Job) -> list[OpenBook]:
     opens = kind.name in OPENING
     if not job.beside and "network" in kind.meters:  # as nearly all are
         own = batch.books.get(job.book)
-        return [own] if own is not None and (own.seq or own.meter.startswith("network:")) else []
+        return [own] if own is not None and is_there(own) else []
     there = [
-        book
-        for book in (batch.books.get(key) for key in job.keys)
-        if book is not None and (book.seq or opens or book.meter.startswith("network:"))
+        book for book in (batch.books.get(key) for key in job.keys) if book is not None and is_there(book, opens=opens)
     ]
     return there if there and there[0].meter == job.event.meter else []
+
+
+def is_there(book: OpenBook, *, opens: bool = False) -> bool:
+    """A brand's book is there once it has begun, none any more whose creator was erased."""
+    return not book.erased and bool(book.seq or opens or book.meter.startswith("network:"))
 
 
 def _may_touch(job: Job, known: dict[lookups.Ref, Row], told: dict[lookups.Ref, Job]) -> tuple[BookKey, ...]:

@@ -66,6 +66,7 @@ class OpenBook(Memory):
             usual=row[26],
             busy=row[27],
             busy_day=row[28],
+            erased=bool(row[29]),
         )
 
     def row(self) -> Row:
@@ -77,7 +78,7 @@ class OpenBook(Memory):
             self.seq,
             self.head,
             self.recorded_at_us,
-            self.live,
+            self.live and not self.erased,
             self.policy_version,
             *self.state,
             self.opening,
@@ -92,6 +93,7 @@ class OpenBook(Memory):
             self.usual,
             self.busy,
             self.busy_day,
+            self.erased,
         )
 
     def settle(self, day: int, *, schedule: Schedule, recorded_at_us: int) -> bool:

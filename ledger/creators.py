@@ -66,14 +66,9 @@ def enrol(
     accounts again give the same creator, and record nothing. Raises AccountTaken where an account or handle is
     another's.
     """
-    names = {(account.network, account.external_id) for account in accounts}
-    taken = lookups.accounts(session, names)
-    if taken:
-        owners = {creator_id for creator_id, _ in taken.values()}
-        if len(owners) == 1 and len(taken) == len(names):
-            return owners.pop(), False
-        network, external_id = min(taken)
-        raise AccountTaken(f"the account {network}:{external_id} is already enrolled", pointer="/accounts")
+    known = _enrolled_before(session, accounts)
+    if known is not None:
+        return known, False
     if handle and db.fetch(session, "SELECT 1 FROM handle WHERE handle = ?", (handle,)):
         raise AccountTaken(f"the handle {handle!r} is taken", pointer="/handle")
     creator_id = events.new_id()
@@ -88,6 +83,19 @@ def enrol(
     if handle:
         db.insert(session, HANDLE, [(handle, creator_id)])
     return creator_id, True
+
+
+def _enrolled_before(session: Session, accounts: Sequence[AccountOf]) -> str | None:
+    """The creator whose accounts these are, all of them; None where they are nobody's. Raises AccountTaken."""
+    names = {(account.network, account.external_id) for account in accounts}
+    taken = lookups.accounts(session, names)
+    owners = {creator_id for creator_id, _ in taken.values()}
+    if len(owners) == 1 and len(taken) == len(names):
+        return owners.pop()
+    if taken:
+        network, external_id = min(taken)
+        raise AccountTaken(f"the account {network}:{external_id} is already enrolled", pointer="/accounts")
+    return None
 
 
 def amend(

@@ -62,7 +62,7 @@ RATIOS_SQL = (  # one that was told and undone stays with ratio 0, and teaches n
 )
 SHELVES_SQL = (
     "SELECT c.creator_id, c.visibility, CASE WHEN r.status = 'accepted' AND NOT r.blocked THEN 1 ELSE 0 END, b.meter"
-    " FROM {keys} CROSS JOIN creator c JOIN book b ON b.creator_id = c.creator_id"
+    " FROM {keys} CROSS JOIN creator c JOIN book b ON b.creator_id = c.creator_id AND NOT b.erased"
     " LEFT JOIN relationship r ON r.creator_id = c.creator_id AND r.meter = k.c1"
     " WHERE c.creator_id = k.c0 AND b.meter >= 'network:' AND b.meter < 'network;' ORDER BY b.meter"
 )

@@ -23,9 +23,12 @@ def accounts(session: Reading, names: Iterable[tuple[str, str]]) -> dict[tuple[s
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
-def enrolled(session: Reading, creator_ids: Iterable[str]) -> frozenset[str]:
-    """Those of these creators who are enrolled."""
-    sql = "SELECT c.creator_id FROM {keys} CROSS JOIN creator c WHERE c.creator_id = k.c0"
+def enrolled(session: Reading, creator_ids: Iterable[str], *, lock: bool = False) -> frozenset[str]:
+    """Those of these creators who are enrolled; with `lock` none of them is changed or erased meanwhile."""
+    sql = (
+        "SELECT c.creator_id FROM {keys} CROSS JOIN creator c WHERE c.creator_id = k.c0 AND c.visibility <> 'erased'"
+        f"{' ORDER BY c.creator_id FOR SHARE OF c' if lock and not db.is_sqlite(session) else ''}"
+    )
     rows = db.fetch_keyed(session, sql, ("id",), [(creator_id,) for creator_id in sorted(creator_ids)])
     return frozenset(row[0] for row in rows)
 

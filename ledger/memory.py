@@ -7,7 +7,7 @@ both through this one code. Every memory is recomputable from entries and events
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from ledger import economy
@@ -159,6 +159,7 @@ class Memory:
     usual: int = 0
     busy: int = 0
     busy_day: int = 0
+    erased: bool = False
     tallies: dict[int, Tally] = field(default_factory=dict)
     ties: dict[str, tuple[int, int, int, bool]] = field(default_factory=dict)
     breaches: dict[int, Breach] = field(default_factory=dict)
@@ -235,6 +236,12 @@ class Memory:
                 known.append(entry.seq)
             if entry.kind == "reversal":
                 self.undone.add(entry.about)
+
+    def forget(self) -> None:
+        """The creator was erased: of what the book remembered nothing is left, but that it is so."""
+        blank = Memory(erased=True)
+        for each in fields(Memory):
+            setattr(self, each.name, getattr(blank, each.name))
 
     def mark_breach(self, seq: int, **marks: Any) -> None:
         """Record that a breach was owned, evaded or cleared, or is so no longer."""

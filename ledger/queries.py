@@ -29,7 +29,7 @@ FINAL_AFTER_US = 60 * 1_000_000  # longer than any transaction that could still 
 LOOKUP_LIMIT = 1_000
 KEPT = 4_096
 
-_BOOKS = "creator c JOIN book b ON b.creator_id = c.creator_id"
+_BOOKS = "creator c JOIN book b ON b.creator_id = c.creator_id AND NOT b.erased"
 _HEAD = "c.creator_id, c.visibility, b.meter, b.live"
 # What a label looks at besides the balance comes along, where a recent pitch or a breach makes it matter; and what
 # authorised pitches reserve, where there are any.

@@ -22,10 +22,10 @@ from ledger.memory import REFERABLE, Memory, Planned, Spoken, Told
 from ledger.policy import Policy, Schedule
 from ledger.stored import EntryRow, EventRow, Undone, Wrong, compare, differs
 
-SETTLEMENT = "settlement"
+SETTLEMENT, ERASURE = "settlement", "erasure"
 REMEMBERED = (
     *("credits_total", "drains_total", "breaches_total", "apologies_total", "last_pitch_day", "label", "holds"),
-    *("generous", "usual", "busy", "busy_day"),
+    *("generous", "usual", "busy", "busy_day", "erased"),
 )
 
 
@@ -40,13 +40,18 @@ class Priced(NamedTuple):
 
 @dataclass(slots=True)
 class Replay:
-    """One book as its entries so far make it."""
+    """One book as its entries so far make it.
+
+    Of an `erased` one the events are gone: links, hashes, amounts and balances are checked as ever, and that nothing
+    is left of the rest.
+    """
 
     meter: str
     schedule: Schedule
     policies: Mapping[str, Policy]
     memory: Memory
     aside: Aside
+    erased: bool = False
     seq: int = 0
     head: bytes = b""
     recorded_at_us: int = 0
@@ -55,6 +60,7 @@ class Replay:
     state: State = field(default_factory=State)
     opening: int = 0
     events: int = 0
+    _gone: int = 0
     _event_id: str | None = None
     _entry_policy: str = ""
     _priced: Priced | None = None
@@ -66,6 +72,8 @@ class Replay:
 
     def take(self, row: EntryRow, event: EventRow | None, target: Undone | None) -> None:
         """Check the next entry and take it in. `target` is the event it reverses, by its entry. Raises Wrong."""
+        if self.memory.erased:
+            raise Wrong(row.seq, "it comes after the line that says that the creator was erased")
         self._link(row)
         after = self._settle(row) if row.kind == SETTLEMENT else self._line(row, event, target)
         self.seq, self.head, self.recorded_at_us = row.seq, row.hash, row.recorded_at_us
@@ -90,7 +98,9 @@ class Replay:
             self._same("settled_through" if name == "day" else name, held, due)
         for name in REMEMBERED:
             self._same(name, getattr(book, name), getattr(self.memory, name))
-        if self.live and not book.live:
+        if self.memory.erased:
+            self._same("live", book.live, False)
+        elif self.live and not book.live:
             raise Wrong(self.seq, "the book says that it is still open to backfill, but it holds live entries")
 
     def _same(self, name: str, held: object, due: object) -> None:
@@ -137,6 +147,9 @@ class Replay:
         pools = economy.land(before, move)
         after = economy.advance(before, pools, move)
         compare(row, pools, after, "its factors give")
+        if self.erased and row.kind != ERASURE:
+            self._pass(row, event)
+            return after
         if event is None:
             raise Wrong(row.seq, f"its event {row.event_id} is missing")
         priced = self._priced
@@ -153,9 +166,21 @@ class Replay:
             self._keep(event, priced)
         return after
 
+    def _pass(self, row: EntryRow, event: EventRow | None) -> None:
+        """A line of a creator who was erased: its event must be gone, and is counted."""
+        if event is not None:
+            raise Wrong(row.seq, f"its event {row.event_id} is still there, though the creator was erased")
+        if row.event_id is None or len(row.event_hash) != len(chain.GENESIS):
+            raise Wrong(row.seq, "it names no event")
+        self._gone += row.event_id != self._event_id
+        self._event_id = row.event_id
+
     def _keep(self, event: EventRow, priced: Priced) -> None:
         """Take in an event whose entries are as they must be; what is another book's is left for that one to check."""
         told, context = priced.told, priced.context
+        if told.kind.name == ERASURE and told.facts.events != self._gone:
+            seq, said = self._rows[-1].seq, told.facts.events
+            raise Wrong(seq, f"it says that {said} events were removed, but the entries name {self._gone}")
         if told.kind.name in REFERABLE or told.kind.refers_to:
             for item in self._entries:
                 self.memory.note(item.written(self._entry_policy))

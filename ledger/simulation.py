@@ -68,7 +68,7 @@ class Question:
 
 def size(session: Session) -> tuple[int, int]:
     """How many books there are, and how many entries in them."""
-    books, entries = db.fetch(session, "SELECT count(*), coalesce(sum(seq), 0) FROM book")[0]
+    books, entries = db.fetch(session, "SELECT count(*), coalesce(sum(seq), 0) FROM book WHERE NOT erased")[0]
     return books, int(entries)
 
 
@@ -144,7 +144,7 @@ def parts(
 def _part(session: Session, question: Question, after: str) -> Part | None:
     """The next creators, as many as some thousand entries are about. None where there are no more."""
     sql = (
-        "SELECT b.creator_id, sum(b.seq) FROM book b WHERE b.creator_id > ?"
+        "SELECT b.creator_id, sum(b.seq) FROM book b WHERE b.creator_id > ? AND NOT b.erased"
         " GROUP BY b.creator_id ORDER BY b.creator_id LIMIT ?"
     )
     due, entries = [], 0
@@ -228,7 +228,7 @@ def _last(happenings: Iterable[Happening]) -> dict[str, EntryRow]:
 
 def _held(session: Session, after: str, through: str) -> dict[str, dict[str, OpenBook]]:
     """The books of these creators, with what their labels look at."""
-    sql = f"SELECT {BOOK_COLUMNS} FROM book b WHERE b.creator_id > ? AND b.creator_id <= ?"
+    sql = f"SELECT {BOOK_COLUMNS} FROM book b WHERE b.creator_id > ? AND b.creator_id <= ? AND NOT b.erased"
     rows: list[Row] = db.fetch(session, sql, (after, through))
     books = {(row[0], row[1]): OpenBook.of_row(row) for row in rows}
     for kept in (keeping.TALLIES, keeping.BREACHES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,9 @@ import orjson
 from ledger.db import Row
 from ledger.economy import Pools, State
 from ledger.kinds.base import Line
+
+LAST_SEQ = 2**62
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
 
 
 class EntryRow(NamedTuple):
@@ -76,6 +80,23 @@ class Wrong(Exception):
         super().__init__(what)
         self.seq = seq
         self.what = what
+
+
+def undone_by(event: EventRow) -> tuple[str, str, str] | None:
+    """The event that a reversal names; None where it cannot be read, which its own check finds."""
+    try:
+        facts = orjson.loads(event.facts)
+        return event.creator_id, facts.get("reported_by") or event.source, str(facts["event"])
+    except UNREADABLE:
+        return None
+
+
+def seqs_of(event: EventRow, meter: str) -> list[int]:
+    """The entries of a book that an event says it made; none where it cannot be read, which its own check finds."""
+    try:
+        return [seq for book, seq, *_ in orjson.loads(event.outcome)["entries"] if book == meter and seq <= LAST_SEQ]
+    except UNREADABLE:
+        return []
 
 
 def compare(row: EntryRow, pools: Pools, after: State, source: str) -> None:

@@ -246,6 +246,10 @@ def _released(memory: Memory, told: Told, context: Context, planned: Sequence[Pl
     memory.tallies[day] = tally._replace(held_at_us=-context.day)
 
 
+def _erased(memory: Memory, told: Told, context: Context, planned: Sequence[Planned]) -> None:
+    memory.forget()
+
+
 Keeper = Callable[[Memory, Told, Context, Sequence[Planned]], None]
 KEEPERS: dict[str, Keeper] = {
     "breach": _charged,
@@ -264,4 +268,5 @@ KEEPERS: dict[str, Keeper] = {
     **dict.fromkeys(STEPS, _related),
     "label": _relabelled,
     "release": _released,
+    "erasure": _erased,
 }

@@ -56,6 +56,7 @@ KINDS: dict[str, Kind] = {
         burst.RELEASE,
         notice.LABEL,
         notice.MARKER,
+        notice.ERASURE,
     )
 }
 LINES: dict[str, LineKind] = {
@@ -81,6 +82,7 @@ LINES: dict[str, LineKind] = {
         burst.RELEASE_LINE,
         notice.LABEL_LINE,
         notice.MARKER_LINE,
+        notice.ERASURE_LINE,
         LineKind("cleared", "Cleared", reversal.amounts, breach.cleared_reason),
         reversal.LINE,
     )

@@ -1,4 +1,4 @@
-"""Notices: lines of no amount that a book's history must show: a label that changed, rules that will."""
+"""Notices: lines of no amount that a book's history must show: a label that changed, rules that will, an erasure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ledger.kinds.facts import Name, Whole
 from ledger.labels import EPOCH, MONTHS, NAMES, PRESSED, percent
 
 MOST_DAY = 3_000_000
+MOST_REMOVED = 2**53
 NEVER = -1
 
 
@@ -29,6 +30,14 @@ class MarkerFacts:
     effective_day: Annotated[int, Whole(0, MOST_DAY, "the first day it applies to, counted from 1970-01-01")]
 
 
+@dataclass(frozen=True, slots=True)
+class ErasureFacts:
+    """The creator was erased: what they did and who they were is there no more, and nothing follows."""
+
+    events: Annotated[int, Whole(0, MOST_REMOVED, "events behind the lines of this book, which were removed")]
+    ties: Annotated[int, Whole(0, MOST_REMOVED, "engagers who were remembered here")]
+
+
 def price_label(facts: LabelFacts, context: Context) -> list[Line]:
     """Nothing: from which label to which, and the figures behind it. Raises Unchanged."""
     due = context.due
@@ -42,6 +51,11 @@ def price_label(facts: LabelFacts, context: Context) -> list[Line]:
 def price_marker(facts: MarkerFacts, context: Context) -> list[Line]:
     """Nothing."""
     return [Line("policy_marker", {"effective_day": facts.effective_day})]
+
+
+def price_erasure(facts: ErasureFacts, context: Context) -> list[Line]:
+    """Nothing: how much of what the book was made of is there no more."""
+    return [Line("erasure", {"events": facts.events, "ties": facts.ties})]
 
 
 def label_reason(facts: Mapping[str, Any], factors: Factors) -> str:
@@ -63,6 +77,11 @@ def marker_reason(facts: Mapping[str, Any], factors: Factors) -> str:
     version = facts.get("policy", "")
     day = _spoken(factors["effective_day"])
     return f"New rules apply from {day}; nothing written before changes. They are at /v1/policy/{version}."
+
+
+def erasure_reason(facts: Mapping[str, Any], factors: Factors) -> str:
+    """Why the line is there."""
+    return f"The creator was erased: the {factors['events']} events behind these lines are gone, and nothing follows."
 
 
 def _spoken(day: int) -> str:
@@ -88,5 +107,15 @@ MARKER = Kind(
     internal=True,
     meters=("network", "brand"),
 )
+ERASURE = Kind(
+    name="erasure",
+    title="Creator erased",
+    facts=ErasureFacts,
+    price=price_erasure,
+    example={"events": 3, "ties": 2},
+    internal=True,
+    meters=("network", "brand"),
+)
 LABEL_LINE = LineKind("label", "Label", no_amounts, label_reason)
 MARKER_LINE = LineKind("policy_marker", "New rules", no_amounts, marker_reason)
+ERASURE_LINE = LineKind("erasure", "Erased", no_amounts, erasure_reason)

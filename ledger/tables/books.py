@@ -90,6 +90,7 @@ class Book(SQLModel, table=True):
     usual: int = Field(sa_type=BigInteger, default=0)
     busy: int = Field(sa_type=BigInteger, default=0)
     busy_day: int = Field(sa_type=BigInteger, default=0)
+    erased: bool = Field(default=False)
 
 
 class Event(SQLModel, table=True):

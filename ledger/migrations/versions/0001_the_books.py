@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("usual", sa.BigInteger(), nullable=False),
         sa.Column("busy", sa.BigInteger(), nullable=False),
         sa.Column("busy_day", sa.BigInteger(), nullable=False),
+        sa.Column("erased", sa.Boolean(), nullable=False),
         sa.CheckConstraint("bedrock >= 0", name=op.f("ck_book_bedrock")),
         sa.CheckConstraint("mending_breach >= 0", name=op.f("ck_book_mending_breach")),
         sa.CheckConstraint("mending_pitch >= 0", name=op.f("ck_book_mending_pitch")),

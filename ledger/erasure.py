@@ -1,0 +1,109 @@
+"""Erasure: a creator's names, texts, events and ties are destroyed; the books stay, provable and nobody's.
+
+All of it happens in one transaction, with every book of theirs locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import orjson
+
+from ledger import books, db, events, personal, posting, tables
+from ledger.db import Session
+from ledger.errors import UnknownCreator
+from ledger.events import NewEvent
+from ledger.policy import Schedule
+
+ERASURE = tables.Erasure.__table__  # type: ignore[attr-defined]
+KIND = "erasure"
+_CLOSE = (
+    "UPDATE creator SET visibility = 'erased', findable = FALSE, version = version + 1"
+    " WHERE creator_id = ? AND visibility <> 'erased'"
+)
+_METERS = "SELECT meter FROM book WHERE creator_id = ? ORDER BY meter"
+_NAMED = "SELECT count(DISTINCT event_id) FROM entry WHERE creator_id = ? AND meter = ?"
+_TIES = "SELECT count(*) FROM tie WHERE creator_id = ? AND meter = ?"
+# What is not deleted whole, or is not filed under the creator's id.
+_BLANKED = (
+    "UPDATE consent SET terms = '', evidence = '' WHERE creator_id = ?",
+    "UPDATE delivery SET body = '', error = NULL, status = 'dead' WHERE status = 'waiting' AND creator_id = ?",
+    "UPDATE delivery SET body = '', error = NULL WHERE creator_id = ?",
+)
+_OWN = (
+    "UPDATE api_key SET note = '', revoked_at_us = COALESCE(revoked_at_us, {now}) WHERE role = 'creator' AND owner = ?",
+    "DELETE FROM delivery WHERE webhook_id IN (SELECT webhook_id FROM webhook WHERE role = 'creator' AND owner = ?)",
+    "DELETE FROM webhook WHERE role = 'creator' AND owner = ?",
+)
+_ENGAGER = (
+    ("tie", "meter", "network:"),
+    ("attestation", "network", ""),
+    ("standing", "network", ""),
+)
+
+
+def erase(
+    session: Session,
+    *,
+    creator_id: str,
+    erased_by: str,
+    pepper: bytes,
+    clock: Callable[[], int],
+    schedule: Schedule,
+) -> bool:
+    """Erase a creator. False, and nothing done, where they were erased before. Raises UnknownCreator."""
+    if not db.execute(session, _CLOSE, (creator_id,)):
+        if by(session, creator_id=creator_id) is None:
+            raise UnknownCreator("no such creator")
+        return False
+    _close_books(session, creator_id, clock=clock, schedule=schedule)
+    now_us = clock()
+    row = (creator_id, now_us, erased_by, "{}")
+    db.insert(session, ERASURE, [row])  # first: from here on the database lets the events go
+    removed = dict(_remove(session, creator_id, pepper=pepper, now_us=now_us))
+    told = orjson.dumps({name: count for name, count in removed.items() if count}).decode()
+    db.execute(session, "UPDATE erasure SET removed = ? WHERE creator_id = ?", (told, creator_id))
+    return True
+
+
+def by(session: db.Reading, *, creator_id: str) -> str | None:
+    """At whose word a creator was erased; None where they were not."""
+    rows = db.fetch(session, "SELECT erased_by FROM erasure WHERE creator_id = ?", (creator_id,))
+    return str(rows[0][0]) if rows else None
+
+
+def _close_books(session: Session, creator_id: str, *, clock: Callable[[], int], schedule: Schedule) -> None:
+    """Lock all books, and post the line to each that says what goes: it is the last one."""
+    keys = [(creator_id, meter) for (meter,) in db.fetch(session, _METERS, (creator_id,))]
+    books.lock(session, keys)
+    told = [_told(session, creator_id, meter, now_us=clock()) for _, meter in keys]
+    posting.post(session, events=told, clock=clock, schedule=schedule, atomic=True)
+
+
+def _told(session: Session, creator_id: str, meter: str, *, now_us: int) -> NewEvent:
+    counted = [db.fetch(session, sql, (creator_id, meter))[0][0] for sql in (_NAMED, _TIES)]
+    return events.new_event(
+        creator=creator_id,
+        meter=meter,
+        source=events.OWN,
+        external_ref=f"{KIND}:{meter}",
+        kind=KIND,
+        facts=dict(zip(("events", "ties"), counted, strict=True)),
+        occurred_at_us=now_us,
+        pepper=b"",
+    )
+
+
+def _remove(session: Session, creator_id: str, *, pepper: bytes, now_us: int) -> Iterator[tuple[str, int]]:
+    """Destroy what is to go; yields how many rows of each table."""
+    own = personal.sealed(session, creator_id=creator_id, pepper=pepper)
+    for part in personal.PARTS:
+        if part.goes:
+            yield part.table, db.execute(session, f"DELETE FROM {part.table} WHERE creator_id = ?", (creator_id,))
+    kept = "DELETE FROM event WHERE creator_id = ? AND kind <> ?"
+    yield "event", db.execute(session, kept, (creator_id, KIND))
+    for sql in (*_BLANKED, *(each.format(now=now_us) for each in _OWN)):
+        db.execute(session, sql, (creator_id,))
+    for network, _, engager in own:
+        for table, column, prefix in _ENGAGER:
+            db.execute(session, f"DELETE FROM {table} WHERE engager = ? AND {column} = ?", (engager, prefix + network))
