@@ -17,8 +17,10 @@ from api import (
     entries,
     estimates,
     events,
+    finding,
     health,
     history,
+    keys,
     klout,
     klout_documents,
     pages,
@@ -40,6 +42,7 @@ from ledger.settings import settings as process_settings
 
 RESOURCES = (
     creators.blp,
+    finding.blp,
     attestations.blp,
     events.blp,
     balances.blp,
@@ -57,6 +60,7 @@ RESOURCES = (
     campaigns.blp,
     policy.blp,
     simulations.blp,
+    keys.blp,
     health.blp,
 )
 PAGES = (document.blp, pages.blp, contests.blp)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import marshmallow as ma
@@ -10,9 +12,10 @@ from flask import Response, request
 from api import auth, encoding, fields, notation, state
 from api.blueprint import Blueprint
 from api.problems import InvalidRequest, PreconditionRequired
-from ledger import creators
+from ledger import creators, listings
 from ledger.consents import LONGEST
 from ledger.creators import AccountOf, Enrolled
+from ledger.db import Session
 from ledger.errors import Forbidden, Stale
 from ledger.events import EARLIEST_US, SKEW_US
 from ledger.kinds.pitch import MOST_FOLLOWERS
@@ -238,17 +241,16 @@ def enrol(given: dict[str, Any]) -> tuple[Enrolled, bool]:
     check_findable(given, visibility="private")
     told = {name: given[name] for name in TOLD if name in given}
     about = {name: given["consent"][name] for name in ("terms", "evidence") if name in given["consent"]}
-    creator_id, is_new = ledger.database.write(
-        lambda session: creators.enrol(
-            session,
-            accounts=accounts,
-            consent_at_us=given["consent"]["at"],
-            enrolled_by=key.owner,
-            now_us=now_us,
-            **told,
-            **about,
-        )
-    )
+    agreed = {"consent_at_us": given["consent"]["at"], "enrolled_by": key.owner, **about}
+    listed = listing()
+
+    def enrol_and_list(session: Session) -> tuple[str, bool]:
+        creator_id, is_new = creators.enrol(session, accounts=accounts, now_us=now_us, **agreed, **told)
+        if is_new and told.get("findable"):
+            listed(session, creator_id=creator_id)
+        return creator_id, is_new
+
+    creator_id, is_new = ledger.database.write(enrol_and_list)
     return ledger.database.read(lambda session: creators.get(session, creator_id)), is_new
 
 
@@ -272,13 +274,24 @@ def amend(found: Enrolled, given: dict[str, Any], *, version: int) -> Enrolled:
     """Change a creator as told; returns them as they are then. Raises Forbidden, InvalidRequest, Stale."""
     check_findable(given, visibility=found.visibility)
     followers = counts(found, given.pop("accounts", []))
-    database = state.ledger().database
-    database.write(
-        lambda session: creators.amend(
-            session, creator_id=found.creator_id, version=version, followers=followers, **given
-        )
-    )
+    is_listed = found.findable or bool(given.get("findable"))
+    database, amended = state.ledger().database, partial(creators.amend, creator_id=found.creator_id, version=version)
+
+    listed = listing()
+
+    def amend_and_list(session: Session) -> None:
+        amended(session, followers=followers, **given)
+        if is_listed:
+            listed(session, creator_id=found.creator_id)
+
+    database.write(amend_and_list)
     return database.read(lambda session: creators.get(session, found.creator_id))
+
+
+def listing() -> Callable[..., None]:
+    """What lists a creator as they are now, or no more, in the transaction of what changed."""
+    ledger = state.ledger()
+    return partial(listings.refresh, now_us=ledger.clock(), schedule=ledger.schedule())
 
 
 def counts(found: Enrolled, accounts: list[dict[str, Any]]) -> dict[tuple[str, str], int | None]:

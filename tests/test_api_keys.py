@@ -143,6 +143,7 @@ TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
             "consent": {"at": "2026-11-01T00:00:00Z"},
         },
     ),
+    ("GET", "/v1/creators"): (ANY, None),
     ("GET", "/v1/creators/youtube:ada"): (BOOK, None),
     ("PATCH", "/v1/creators/youtube:ada"): (BOOK | {"brand": 403}, {"topics": ["x"]}),
     ("POST", "/v1/attestations"): (ATTEST, {"network": "youtube", "accounts": ["fan-1"]}),
