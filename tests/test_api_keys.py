@@ -122,6 +122,7 @@ ATTEST = dict.fromkeys(OPEN, 403) | {"nobody": 401, "partner": 200, "operator": 
 NO_DISPUTE = "dispute_" + "0" * 64  # tests/test_api_disputes.py has those that are there
 NO_QUOTE = "quote_" + "0" * 64  # tests/test_api_estimates.py has those that are there
 NO_PITCH = "pitch_" + "0" * 64  # and tests/test_api_pitches.py, test_api_relationships.py theirs
+NO_KEY = "01936f2e-5b1c-7c3a-9f00-2b6f3c1d9e0a"  # further down are those that are there
 OURS = BOOK | {"brand": 404}
 NOT_NOW = OURS | {"partner": 409, "creator": 409, "operator": 409}
 NOWHERE = dict.fromkeys(OPEN, 404) | {"nobody": 401}
@@ -266,6 +267,14 @@ TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
     ("GET", "/v2/identity.json/youtube/ada"): (BOOK | KLOUT, None),
     ("GET", "/v2/identity.json/klout/1/youtube"): (NOWHERE | KLOUT, None),  # tests/test_klout_v2.py has those there are
     **{("GET", f"/v2/user.json/1{part}"): (NOWHERE | KLOUT, None) for part in ("", "/score", "/topics", "/influence")},
+    ("GET", "/v1/keys"): (ANY, None),
+    ("POST", "/v1/keys"): (
+        dict.fromkeys(OPEN, 403) | {"nobody": 401, "operator": 201},
+        {"role": "brand", "owner": "puma"},
+    ),
+    ("GET", f"/v1/keys/{NO_KEY}"): (NOWHERE, None),
+    ("POST", f"/v1/keys/{NO_KEY}/rotate"): (NOWHERE, {}),
+    ("DELETE", f"/v1/keys/{NO_KEY}"): (NOWHERE, None),
     ("GET", "/healthz"): (OPEN, None),
     ("GET", "/readyz"): (OPEN, None),
     ("GET", "/metrics"): (OPEN, None),
@@ -305,7 +314,14 @@ def test_the_table_of_rights_is_whole(app: Flask) -> None:
         "dispute": NO_DISPUTE,
         "quote_id": NO_QUOTE,
     }
-    named |= {"brand": "nike", "pitch": NO_PITCH, "klout_id": "1", "network": "youtube", "external_id": "ada"}
+    named |= {
+        "brand": "nike",
+        "pitch": NO_PITCH,
+        "key": NO_KEY,
+        "klout_id": "1",
+        "network": "youtube",
+        "external_id": "ada",
+    }
     documented = {
         (method.upper(), path.format_map(named))
         for path, operations in document["paths"].items()
