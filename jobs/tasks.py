@@ -1,4 +1,4 @@
-"""What runs by the clock, in the order of the night: standing, settlement, labels, figures, checkpoint, verification.
+"""What runs by the clock, in the order of the night: standing, settlement, labels, figures, listings, proof.
 
 A slot is a day, done once; what comes due at any hour is looked for every hour.
 """
@@ -22,6 +22,7 @@ from ledger import (
     favours,
     labelling,
     lessons,
+    listings,
     markers,
     overdue,
     pitches,
@@ -127,6 +128,11 @@ def expire(desk: Desk, day: int) -> None:
 def calibrate(desk: Desk, day: int) -> None:
     """Learn from the outcomes of all creators, and score what was forecast of them."""
     _leased(desk, lessons.JOB, day, lambda desk: _calibrate(desk, day))
+
+
+def relist(desk: Desk, day: int) -> None:
+    """List those who chose to be found, as the night left them."""
+    _by_chunks(desk, listings.JOB, day, partial(listings.relist, day=day))
 
 
 def checkpoint(desk: Desk, day: int) -> None:
@@ -239,6 +245,7 @@ TASKS: tuple[Task, ...] = (
     Task("release", 0, 13, release),
     Task("expiry", 0, 14, expire),
     Task("calibration", 0, 15, calibrate),
+    Task("listing", 0, 17, relist),
     Task("checkpoint", 0, 20, checkpoint),
     Task("sweep", 0, 25, sweep),
     Task("verify", 2, 0, verify),
