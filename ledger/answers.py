@@ -148,8 +148,10 @@ def _first_difference(first: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 
 def _first_item(first: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """The pointer of the first element that differs, of two arrays."""
+    """The pointer of the first element that differs, of two arrays; empty where one is none."""
     size = 2 * SHORT
+    if not first["items"] or not now["items"]:
+        return ""
     ends = range(0, max(len(first["items"]), len(now["items"])), size)
     return next((f"/{at // size}" for at in ends if first["items"][at : at + size] != now["items"][at : at + size]), "")
 
