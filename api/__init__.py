@@ -34,6 +34,7 @@ from api import (
     simulations,
     state,
     sticks,
+    webhooks,
 )
 from api.blueprint import Api
 from ledger.db import Database
@@ -61,6 +62,7 @@ RESOURCES = (
     policy.blp,
     simulations.blp,
     keys.blp,
+    webhooks.blp,
     health.blp,
 )
 PAGES = (document.blp, pages.blp, contests.blp)

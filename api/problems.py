@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from ledger import errors, pitches
+from ledger import errors, pitches, webhooks
 from ledger.db import is_transient
 from ledger.errors import LedgerError
 
@@ -94,6 +94,7 @@ STATUS: dict[type[Exception], int] = {
     errors.InvalidEvent: 422,
     errors.InvalidPolicy: 422,
     errors.InvalidKey: 422,
+    webhooks.InvalidWebhook: 422,
     errors.Refusal: 422,
     errors.NotLetIn: 409,
     errors.IllegalTransition: 409,

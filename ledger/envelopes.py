@@ -8,11 +8,17 @@ from typing import Any
 import orjson
 
 from ledger import db
-from ledger.db import Reading, Row
+from ledger.db import Reading, Row, Session
 from ledger.messages import NOBODY
 from ledger.notation import instant
-from ledger.webhooks import Webhook
+from ledger.webhooks import InvalidWebhook, Webhook
 
+STATUSES = ("waiting", "delivered", "dead")
+MOST_REPLAYED = 1_000
+_REPLAY_SQL = (
+    "UPDATE delivery SET status = 'waiting', attempts = 0, next_at_us = ?, answered = NULL, error = NULL,"
+    " ended_at_us = NULL WHERE webhook_id = ? AND sequence >= ? AND sequence <= ?"
+)
 _ACCOUNTS_SQL = "SELECT network, external_id FROM account WHERE creator_id = ? ORDER BY network, external_id"
 
 
@@ -68,3 +74,41 @@ def _accounts(session: Reading, creator_id: str, webhook: Webhook) -> list[str]:
     return [
         f"{network}:{name}" for network, name in held if webhook.role == "creator" or bound is None or network in bound
     ]
+
+
+# What the owner sees and asks for
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What is sent again: the sequences from `first` to `last`, so many of which are still kept."""
+
+    first: int
+    last: int
+    count: int
+
+
+def listed(
+    session: Reading, *, webhook_id: str, limit: int, status: str | None = None, before: int | None = None
+) -> list[Delivery]:
+    """A webhook's deliveries before a sequence, newest first: those of one status, or all that are kept."""
+    asked = [("d.status = ?", status), ("d.sequence < ?", before)]
+    conditions = " AND ".join(["d.webhook_id = ?", *(sql for sql, value in asked if value is not None)])
+    params = [webhook_id, *(value for _, value in asked if value is not None), limit]
+    sql = f"SELECT {COLUMNS} FROM delivery d WHERE {conditions} ORDER BY d.sequence DESC LIMIT ?"
+    return [of_row(row) for row in db.fetch(session, sql, params)]
+
+
+def replay(session: Session, *, webhook: Webhook, first: int, last: int | None, now_us: int) -> Replayed:
+    """Send deliveries again from a sequence on, whatever became of them, as if for the first time.
+
+    They go in their sequence, each after those before it in its book. Raises InvalidWebhook for too many at once.
+    """
+    end = min(first + MOST_REPLAYED - 1, webhook.sequence) if last is None else last
+    if last is not None and not first <= last < first + MOST_REPLAYED:
+        raise InvalidWebhook(
+            f"at most {MOST_REPLAYED} sequences at once, none before the first", pointer="/to_sequence"
+        )
+    count = db.execute(session, _REPLAY_SQL, (now_us, webhook.webhook_id, first, end))
+    db.execute(session, "UPDATE webhook SET quiet_until_us = 0 WHERE webhook_id = ?", (webhook.webhook_id,))
+    return Replayed(first, end, count)

@@ -106,7 +106,8 @@ def test_keys_are_listed_without_their_secrets(books: Database, partner: Holder,
 
 # Every endpoint, every role: what a private creator's affairs look like to each
 
-OPEN = dict.fromkeys(("nobody", "partner", "other_partner", "brand", "creator", "stranger", "operator"), 200)
+ROLES = ("nobody", "partner", "other_partner", "brand", "creator", "stranger", "operator")
+OPEN = dict.fromkeys(ROLES, 200)
 BOOK = {
     "nobody": 401,
     "partner": 200,
@@ -123,6 +124,7 @@ NO_DISPUTE = "dispute_" + "0" * 64  # tests/test_api_disputes.py has those that 
 NO_QUOTE = "quote_" + "0" * 64  # tests/test_api_estimates.py has those that are there
 NO_PITCH = "pitch_" + "0" * 64  # and tests/test_api_pitches.py, test_api_relationships.py theirs
 NO_KEY = "01936f2e-5b1c-7c3a-9f00-2b6f3c1d9e0a"  # further down are those that are there
+NO_WEBHOOK = "00000000-0000-0000-0000-000000000000"  # tests/test_api_webhooks.py has those that are there
 OURS = BOOK | {"brand": 404}
 NOT_NOW = OURS | {"partner": 409, "creator": 409, "operator": 409}
 NOWHERE = dict.fromkeys(OPEN, 404) | {"nobody": 401}
@@ -275,11 +277,19 @@ TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
     ("GET", f"/v1/keys/{NO_KEY}"): (NOWHERE, None),
     ("POST", f"/v1/keys/{NO_KEY}/rotate"): (NOWHERE, {}),
     ("DELETE", f"/v1/keys/{NO_KEY}"): (NOWHERE, None),
+    ("POST", "/v1/webhooks"): (ANY | dict.fromkeys(ROLES[1:], 201), {"url": "https://example.com/trust"}),
+    ("GET", "/v1/webhooks"): (ANY, None),
+    ("GET", f"/v1/webhooks/{NO_WEBHOOK}"): (NOWHERE, None),
+    ("PATCH", f"/v1/webhooks/{NO_WEBHOOK}"): (NOWHERE, {"status": "paused"}),
+    ("DELETE", f"/v1/webhooks/{NO_WEBHOOK}"): (NOWHERE, None),
+    ("POST", f"/v1/webhooks/{NO_WEBHOOK}/rotate-secret"): (NOWHERE, {}),
+    ("GET", f"/v1/webhooks/{NO_WEBHOOK}/deliveries"): (NOWHERE, None),
+    ("POST", f"/v1/webhooks/{NO_WEBHOOK}/replay"): (NOWHERE, {"from_sequence": 1}),
+    ("POST", f"/v1/webhooks/{NO_WEBHOOK}/test"): (NOWHERE, None),
     ("GET", "/healthz"): (OPEN, None),
     ("GET", "/readyz"): (OPEN, None),
     ("GET", "/metrics"): (OPEN, None),
 }
-ROLES = ("nobody", "partner", "other_partner", "brand", "creator", "stranger", "operator")
 
 
 @pytest.fixture
@@ -317,6 +327,7 @@ def test_the_table_of_rights_is_whole(app: Flask) -> None:
     named |= {
         "brand": "nike",
         "pitch": NO_PITCH,
+        "webhook": NO_WEBHOOK,
         "key": NO_KEY,
         "klout_id": "1",
         "network": "youtube",
