@@ -126,9 +126,17 @@ def _answered(session: Session, asked: Claim, work: Callable[[], Any], about: tu
     if not _is_lasting(response):
         raise _NotKept(response)
     headers = tuple((name, response.headers[name]) for name in KEPT_HEADERS if name in response.headers)
-    answer = Answer(response.status_code, headers, response.get_data())
+    answer = Answer(response.status_code, headers, _without_secret(response))
     answers.keep(session, asked, answer=answer, creator_id=_creator(session, about, response))
     return response
+
+
+def _without_secret(response: Response) -> bytes:
+    """The body as it is kept: a secret is shown once, and stored nowhere."""
+    shown = response.get_json(silent=True)
+    if not isinstance(shown, dict) or "secret" not in shown:
+        return response.get_data()
+    return orjson.dumps(shown | {"secret": None})
 
 
 def _is_lasting(response: Response) -> bool:
