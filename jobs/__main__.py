@@ -1,4 +1,4 @@
-"""`python -m jobs`: the scheduler, until SIGTERM or SIGINT."""
+"""`python -m jobs`: the scheduler and, beside it, the dispatcher of webhooks, until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import logging
 import signal
 import sys
 import time
+from threading import Thread
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 
+from jobs.dispatcher import dispatcher
 from jobs.schedule import scheduler
 from jobs.tasks import Desk
 from ledger.db import Database
@@ -43,6 +45,7 @@ def main() -> None:
     desk = Desk(database, current, now_us)
     pool = ThreadPoolExecutor(1)
     timetable = scheduler(desk, pool)
+    sending = Thread(target=dispatcher(desk).run, name="dispatcher")
 
     def stop(*_: object) -> None:
         desk.stopping.set()
@@ -52,8 +55,13 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     desk.log.info("scheduler started", database=current.database_url.partition(":")[0])
-    timetable.start()
-    pool.shutdown(wait=True)
+    sending.start()
+    try:
+        timetable.start()
+    finally:
+        desk.stopping.set()
+        pool.shutdown(wait=True)
+        sending.join()
     database.dispose()
     desk.log.info("scheduler stopped")
 
