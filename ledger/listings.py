@@ -1,8 +1,7 @@
 """Listings: the values of a day by which those who chose to be found are found, worked out every night.
 
-A creator's rows are taken away before anything is read that new ones are made of: whoever does the same at that time
-waits, or meets a row that is there already and is tried again whole. So the night never brings back what the creator
-has just changed. Going private takes effect by itself too: a search asks the creator's own row.
+Whoever lists a creator holds the creator's own row, as does whoever changes it: the night never brings back what was
+changed meanwhile. Going private takes effect by itself too, for a search asks the creator's own row.
 """
 
 from __future__ import annotations
@@ -38,10 +37,8 @@ _DUE_SQL = (
     f"SELECT c.creator_id, '' FROM creator c WHERE c.creator_id > ? AND ({FOUND} OR EXISTS"
     " (SELECT 1 FROM listing l WHERE l.creator_id = c.creator_id)) ORDER BY c.creator_id LIMIT ?"
 )
-_TOPICS_SQL = (
-    "SELECT c.creator_id, p.topics FROM {keys} CROSS JOIN creator c JOIN profile p ON p.creator_id = c.creator_id"
-    f" WHERE c.creator_id = k.c0 AND {FOUND}"
-)
+_FOUND_SQL = f"SELECT c.creator_id FROM {{keys}} CROSS JOIN creator c WHERE c.creator_id = k.c0 AND {FOUND}"
+_TOPICS_SQL = "SELECT p.creator_id, p.topics FROM {keys} CROSS JOIN profile p WHERE p.creator_id = k.c0"
 _FOLLOWERS_SQL = (
     "SELECT a.creator_id, a.network, MAX(a.followers) FROM {keys} CROSS JOIN account a WHERE a.creator_id = k.c0"
     " GROUP BY a.creator_id, a.network"
@@ -71,11 +68,6 @@ class _Known:
 def refresh(session: Session, *, creator_id: str, now_us: int, schedule: Schedule) -> None:
     """List a creator anew after a change of theirs, in its transaction: who is not to be found is listed no more."""
     _rewrite(session, [creator_id], now_us=now_us, schedule=schedule)
-
-
-def drop(session: Session, *, creator_id: str) -> None:
-    """List a creator no more, in the transaction of what takes them away."""
-    _drop(session, [creator_id])
 
 
 def relist(
@@ -114,27 +106,28 @@ def folded(topic: str) -> str:
 
 
 def _rewrite(session: Session, creator_ids: Sequence[str], *, now_us: int, schedule: Schedule) -> int:
-    _drop(session, creator_ids)
+    found = _held(session, creator_ids)
+    for table in (LISTING, LISTING_STICK):
+        sql = f"DELETE FROM {table.name} WHERE creator_id IN (SELECT k.c0 FROM {{keys}}) RETURNING network"
+        db.fetch_keyed(session, sql, ("id",), [(one,) for one in creator_ids])
     today = now_us // DAY_US
-    known = list(_known(session, creator_ids, now_us=now_us, schedule=schedule))
+    known = list(_known(session, found, now_us=now_us, schedule=schedule))
     half = schedule.at(today)["meter.half"]
     db.insert(session, LISTING, [row for one in known for row in _listings(one, today, half)])
     db.insert(session, LISTING_STICK, [row for one in known for row in _sticks(one, today)])
     return len(creator_ids)
 
 
-def _drop(session: Session, creator_ids: Sequence[str]) -> None:
-    keys = [(one,) for one in sorted(creator_ids)]
-    for table in (LISTING, LISTING_STICK):
-        sql = f"DELETE FROM {table.name} WHERE creator_id IN (SELECT k.c0 FROM {{keys}}) RETURNING network"
-        db.fetch_keyed(session, sql, ("id",), keys)
+def _held(session: Session, creator_ids: Sequence[str]) -> list[str]:
+    """Those of them who are to be found, who stay as they are until the transaction ends. On SQLite all do."""
+    sql = _FOUND_SQL if db.is_sqlite(session) else f"{_FOUND_SQL} ORDER BY c.creator_id FOR SHARE OF c"
+    return [row[0] for row in db.fetch_keyed(session, sql, ("id",), [(one,) for one in sorted(creator_ids)])]
 
 
 def _known(session: Session, creator_ids: Sequence[str], *, now_us: int, schedule: Schedule) -> Iterator[_Known]:
-    """What is known of those of these creators who are to be found, in a few statements."""
+    """What is known of these creators, in a few statements."""
     keys = [(one,) for one in sorted(creator_ids)]
     topics: dict[str, str] = dict(db.fetch_keyed(session, _TOPICS_SQL, ("id",), keys))
-    keys = [(one,) for one in sorted(topics)]
     followers = defaultdict[str, dict[str, int]](dict)
     for creator_id, network, most in db.fetch_keyed(session, _FOLLOWERS_SQL, ("id",), keys):
         followers[creator_id][network] = UNTOLD if most is None else most
