@@ -15,7 +15,7 @@ from api import problems
 METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
 bind = "127.0.0.1:8000"
-worker_class = "gthread"
+worker_class = "api.worker.Worker"
 threads = 4
 workers = max(2, min(8, os.cpu_count() or 2))
 keepalive = 75  # longer than the proxies before us keep theirs
@@ -26,6 +26,8 @@ accesslog = None  # api/shell.py writes a line for each request
 errorlog = "-"
 loglevel = "error"  # its warnings quote what was sent
 limit_request_line = 8190
+limit_request_fields = 60
+limit_request_field_size = 8190
 preload_app = False
 
 _made: list[str] = []

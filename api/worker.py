@@ -1,0 +1,74 @@
+"""gunicorn's threaded worker with an end to its patience.
+
+As it comes, a thread waits as long as a client takes to send a request: as many slow clients as there are threads, and
+nobody else is answered. Here a head has a few seconds, a body a least speed, and an answer has to be taken.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from functools import partial
+from typing import Any
+
+from gunicorn.http.errors import NoMoreData
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.workers import gthread
+
+HEAD_SECONDS = 5.0  # for the head of a request, from its first byte, and for the first bytes of its body
+BODY_BYTES_A_SECOND = 16_384  # every so many bytes of a body win a second more
+SEND_SECONDS = 60.0  # for one piece of an answer to be taken
+
+
+class Unreader(SocketUnreader):  # type: ignore[misc]
+    """What a client sends while it comes in time. Raises NoMoreData, as if the client had gone, once it is late."""
+
+    def __init__(self, sock: Any) -> None:
+        super().__init__(sock)
+        self.until = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """From here on the client has the time for a head."""
+        self.until = time.monotonic() + HEAD_SECONDS
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """The next bytes."""
+        left = self.until - time.monotonic()
+        try:
+            self.sock.settimeout(max(left, 0.001))
+            data: bytes = super().chunk(size_hint)
+        except TimeoutError as late:
+            raise NoMoreData from late
+        finally:
+            self.sock.settimeout(SEND_SECONDS)
+        self.until += len(data) / BODY_BYTES_A_SECOND
+        return data
+
+
+class Connection(gthread.TConn):  # type: ignore[misc]
+    """A connection whose client is not waited for without end."""
+
+    def init(self) -> None:
+        """Make its parser, once, and start the time of a request."""
+        super().init()
+        if not isinstance(self.parser.unreader, Unreader):
+            self.parser.unreader = Unreader(self.sock)
+        self.parser.unreader.begin()
+
+
+gthread.TConn = Connection  # the worker makes its connections by this name
+
+
+class Worker(gthread.ThreadWorker):  # type: ignore[misc]
+    """Threads that are given connections with something to read, and no others."""
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Hand a connection to a thread; a new one that says nothing yet waits where it costs none."""
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+            return
+        conn.sock.setblocking(False)
+        conn.set_timeout()
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
