@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from api import charts, sheet
 from api.readings import written
-from ledger import measuring, readings, sticks
+from ledger import activity, measuring, readings, sticks
+from ledger.activity import Act
 from ledger.economy import DAY_US, MICROS
 from ledger.labels import nearest
-from ledger.measuring import Act, Measured
+from ledger.measuring import Measured
 from ledger.policy import Schedule
 from ledger.readers import Reader
 from ledger.readings import Reading
@@ -65,7 +66,7 @@ def look(reader: Reader, *, creator_id: str, meters: Sequence[str], now_us: int,
         multiples=(*_own(found, weekly), *(_outside(told, first, found.day) for told in outside.values())),
         weeks=tuple(Week(day, held, score(held), sticks.influence(held)) for day, held in reversed(weekly[::4])),
         read=tuple((one.read_at_us // DAY_US, one) for one in newest),
-        acts=tuple(measuring.acts(reader, **held, limit=ACTS)),  # type: ignore[arg-type]
+        acts=tuple(activity.acts(reader, creator_id=creator_id, meters=meters, limit=ACTS)[0]),
     )
 
 

@@ -7,22 +7,32 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, fields, notation, state, visibility
+from api import auth, conditional, cursors, fields, notation, state, visibility
 from api.blueprint import Blueprint
 from api.creators import NAMED
 from api.readings import ReadingOut
 from api.readings import show as show_reading
-from ledger import measuring, queries, readings, sticks
+from ledger import activity, measuring, queries, readings, sticks
+from ledger.activity import Act
 from ledger.errors import UnknownCreator
 from ledger.labels import nearest
-from ledger.measuring import Act, Measured
+from ledger.measuring import Measured
 from ledger.readers import Reader
 from ledger.sticks import Klout, Kred
 
 blp = Blueprint("sticks", __name__, description="What trust comes to on scales that people know from elsewhere.")
-MOST_ACTS = 50
+PAGE, LARGEST_PAGE = 50, 100
 TENTHS = {"type": "string", "pattern": r"^[0-9]{1,3}\.[0-9]$"}
 CHANGE = {"type": "string", "pattern": r"^-?[0-9]{1,2}\.[0-9]{2}$"}
+
+
+class ActivityIn(ma.Schema):
+    """Which page of the activity statement."""
+
+    after = fields.SafeString(longest=1_000, metadata={"description": "`next` of the page before"})
+    limit = ma.fields.Integer(
+        load_default=PAGE, validate=ma.validate.Range(1, LARGEST_PAGE), metadata={"description": "acts on a page"}
+    )
 
 
 class KloutOut(fields.Shown):
@@ -64,7 +74,9 @@ class ActOut(fields.Shown):
     meter = ma.fields.String(**fields.told("the book"))
     by = ma.fields.String(**fields.told("who did it"), validate=ma.validate.OneOf(["creator", "audience", "ledger"]))
     what = ma.fields.String(**fields.told("what was done"))
-    points = fields.Trust(**fields.told("what standing did at once"))
+    why = ma.fields.String(**fields.told("what such an act is worth, and why"))
+    points = fields.Trust(**fields.told("what standing did at once: the act's part in influence"))
+    generous = ma.fields.Integer(**fields.told("1 where it counts towards outreach, for good; else 0"))
 
 
 class MeasuredOut(fields.Shown):
@@ -80,7 +92,10 @@ class KredOut(MeasuredOut):
     """The Kred-style stick with its activity statement."""
 
     kred = ma.fields.Nested(InfluenceOut(), **fields.told("influence and outreach"))
-    activity = ma.fields.List(ma.fields.Nested(ActOut()), **fields.told("at most 50 acts, newest first"))
+    activity = ma.fields.List(
+        ma.fields.Nested(ActOut()), **fields.told("the public activity statement: every act, newest first, by pages")
+    )
+    next = ma.fields.String(**fields.told("cursor of the next page; null on the last"), allow_none=True)
 
 
 class SticksOut(MeasuredOut):
@@ -121,7 +136,9 @@ ANSWERED = {
     "meter": "network:youtube",
     "by": "creator",
     "what": "An answer to a fan",
+    "why": "Genuine engagement earns trust.",
     "points": "5.000000",
+    "generous": 1,
 }
 
 
@@ -136,11 +153,13 @@ def get_sticks(creator: str) -> Response:
 
 @blp.get("/v1/creators/<string:creator>/kred", parameters=NAMED)
 @auth.requires("balances:read")
+@blp.arguments(ActivityIn(), location="query", as_kwargs=True)
 @blp.alt_response(304, "NOT_MODIFIED")
-@blp.response(200, KredOut(), example=WHOSE | {"kred": KRED, "activity": [ANSWERED]})
-def get_kred(creator: str) -> Response:
-    """Influence, outreach, and what the creator and the audience did lately."""
-    return conditional.answer(state.ledger().database.read(lambda reader: kred_alone(reader, creator)))
+@blp.response(200, KredOut(), example=WHOSE | {"kred": KRED, "activity": [ANSWERED], "next": None})
+def get_kred(creator: str, limit: int, after: str | None = None) -> Response:
+    """Influence, outreach, and every act of the creator and the audience with its points."""
+    found = state.ledger().database.read(lambda reader: kred_alone(reader, creator, limit=limit, after=after))
+    return conditional.answer(found)
 
 
 def all_sticks(reader: Reader, creator: str) -> dict[str, Any]:
@@ -151,12 +170,16 @@ def all_sticks(reader: Reader, creator: str) -> dict[str, Any]:
     return told | {"readings": [show_reading(one) for one in readings.latest(reader, creator_id=creator_id)]}
 
 
-def kred_alone(reader: Reader, creator: str) -> dict[str, Any]:
-    """The Kred-style stick with its activity statement as JSON carries it. Raises UnknownCreator."""
+def kred_alone(reader: Reader, creator: str, *, limit: int, after: str | None) -> dict[str, Any]:
+    """The Kred-style stick with a page of activity as JSON carries it. Raises UnknownCreator or InvalidCursor."""
     creator_id, meters = networks(reader, creator)
     found = measured(reader, creator_id, meters)
-    acts = measuring.acts(reader, creator_id=creator_id, meters=meters, limit=MOST_ACTS)
-    return whose(creator_id, meters, found) | {"kred": show_kred(found.kred), "activity": [show_act(a) for a in acts]}
+    settings, question = state.ledger().settings, {"creator": creator_id, "meter": " ".join(meters)}
+    place = cursors.read(settings, after, **question) if after else None
+    acts, rest = activity.acts(reader, creator_id=creator_id, meters=meters, limit=limit, after=place)
+    shown = {"kred": show_kred(found.kred), "activity": [show_act(act) for act in acts]}
+    next_ = None if rest is None else cursors.make(settings, place=rest, **question)
+    return whose(creator_id, meters, found) | shown | {"next": next_}
 
 
 def networks(reader: Reader, creator: str) -> tuple[str, list[str]]:
@@ -211,10 +234,10 @@ def show_kred(kred: Kred) -> dict[str, Any]:
     return told | {"outreach": outreach, "is_not": sticks.KRED_IS_NOT}
 
 
-def show_act(act: Act) -> dict[str, str]:
+def show_act(act: Act) -> dict[str, Any]:
     """An act as JSON carries it."""
-    told = {"day": notation.day(act.day), "meter": act.meter, "by": act.by}
-    return told | {"what": act.what, "points": notation.trust(act.points)}
+    told = {"day": notation.day(act.day), "meter": act.meter, "by": act.by, "what": act.what, "why": act.why}
+    return told | {"points": notation.trust(act.points), "generous": act.generous}
 
 
 def tenths(score: int) -> str:

@@ -5,43 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import orjson
-
-from ledger import db, histories, kinds, sticks
-from ledger.db import Reading, Row
+from ledger import db, histories, sticks
+from ledger.db import Reading
 from ledger.economy import DAY_US
 from ledger.policy import Schedule
 from ledger.sticks import Klout, Kred
 
 MONTH, YEAR = 30, 365
-BY_CREATOR = ("post", "transparency", "pitch", "breach", "apology", "evasion")
-BY_LEDGER = ("cleared", "reversal", "burst", "release")
-ACTS = ("engagement", "outcome", "reception", *BY_CREATOR, *BY_LEDGER)  # an allegation is no act, nor public
-AUDIENCE = {
-    "like": "A like",
-    "follow": "A new follower",
-    "share": "A share",
-    "reply": "A reply",
-    "rating": "A rating",
-}
 _GENEROUS_SQL = "SELECT CAST(SUM(generous) AS BIGINT) FROM book WHERE creator_id = ? AND meter IN ({})"
-_ACTS_SQL = (
-    "SELECT e.meter, e.seq, e.kind, e.recorded_at_us, e.fresh + e.bedrock, v.facts FROM entry e"
-    " JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
-    f" WHERE e.creator_id = ? AND e.meter = ? AND e.kind IN ({', '.join('?' for _ in ACTS)})"
-    " ORDER BY e.recorded_at_us DESC LIMIT ?"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Something the creator, the audience or the ledger did: on which day, and what standing did, in micro-trust."""
-
-    meter: str
-    day: int
-    by: str
-    what: str
-    points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +75,3 @@ def _generous(session: Reading, creator_id: str, meters: Sequence[str]) -> int:
     """Answers to fans, corrections, clear disclosures and apologies ever, over these books."""
     sql = _GENEROUS_SQL.format(", ".join("?" for _ in meters))
     return int(db.fetch(session, sql, (creator_id, *meters))[0][0] or 0)
-
-
-def acts(session: Reading, *, creator_id: str, meters: Sequence[str], limit: int) -> list[Act]:
-    """What was done lately in these books, newest first, without names, times of day or references."""
-    found = [row for meter in meters for row in db.fetch(session, _ACTS_SQL, (creator_id, meter, *ACTS, limit))]
-    found.sort(key=lambda row: (row[3], row[0], row[1]), reverse=True)
-    return [_act(row) for row in found[:limit]]
-
-
-def _act(row: Row) -> Act:
-    meter, _, kind, recorded_at_us, points, facts = row
-    act = orjson.loads(facts).get("act", "") if kind == "engagement" else ""
-    by = "ledger" if kind in BY_LEDGER else "creator" if kind in BY_CREATOR or act == "answer" else "audience"
-    what = AUDIENCE.get(act, "An answer to a fan" if act else kinds.title(kind))
-    return Act(meter, recorded_at_us // DAY_US, by, what, points)

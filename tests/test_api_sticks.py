@@ -1,6 +1,7 @@
 """Measuring sticks, over HTTP."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -8,11 +9,12 @@ from api.sticks import KredOut, SticksOut
 from ledger import creators
 from ledger.creators import AccountOf
 from ledger.db import Database
-from tests.api_fixtures import Clock, Holder, event
+from tests.api_fixtures import PARTNER_SCOPES, Clock, Holder, event
 from tests.test_api_balances import fields_of
 from tests.test_api_readings import reading
 
 ADA = "/v1/creators/youtube:ada"
+ACTS = ("like", "share", "reply", "answer", "follow", "like", "reply")
 
 
 @pytest.fixture
@@ -66,6 +68,57 @@ def test_the_activity_statement_names_nobody(partner: Holder, told: str) -> None
     text = partner.get(f"{ADA}/kred").text
     assert not any(word in text for word in ("nike", "fan-9", "acme", 'correction"', "T12:00"))
     assert fields_of(KredOut()) == fields_of(answer)
+
+
+def test_the_activity_statement_adds_up(partner: Holder, told: str) -> None:
+    """On the first day, the points of all acts are the standing, and the generous ones are what outreach counts."""
+    lines = [event(f"more-{n}", facts={"act": "answer", "engager": "fan-9"}) for n in range(3)]
+    lines += [
+        event("b-1", kind="breach", facts={"severity": 2, "category": "other"}),
+        event("sorry", kind="apology", facts={"breach": "b-1", "regret": True}),
+        event("undo", kind="reversal", facts={"event": "more-0", "why": "mistake"}),
+        event("bought", facts={"act": "answer", "engager": "fan-7", "incentive": "bought"}),
+        event("again", kind="transparency", facts={}),
+    ]
+    answers = [partner.post("/v1/events", json=line) for line in lines]
+    assert {answer.status_code for answer in answers} == {201}
+    answer = partner.get(f"{ADA}/kred").json
+    assert sum(Decimal(act["points"]) for act in answer["activity"]) == Decimal(answer["standing"])
+    assert sum(act["generous"] for act in answer["activity"]) == answer["kred"]["outreach"]["generous"]
+    assert all(act["why"].endswith(".") for act in answer["activity"])
+    bought = answer["activity"][1]
+    assert (bought["points"], bought["generous"]) == ("0.000000", 0)
+    assert "incentivised" in bought["why"]
+
+
+def test_the_activity_statement_is_paged_over_all_books(
+    partner: Holder, books: Database, key_for: Callable[..., Holder]
+) -> None:
+    """Pages of any size give the same acts, each once, though more is told in between; of both networks together."""
+    accounts = [AccountOf("youtube", "two"), AccountOf("tiktok", "two")]
+    made, _ = books.write(
+        lambda s: creators.enrol(s, display_name="T", accounts=accounts, consent_at_us=1, enrolled_by="a", now_us=1)
+    )
+    both = key_for("partner", "both", networks=["youtube", "tiktok"], scopes=PARTNER_SCOPES)
+    for n in range(7):
+        network = "youtube" if n % 3 else "tiktok"
+        line = event(f"e-{n}", creator=f"{network}:two", facts={"act": ACTS[n], "engager": "x"})
+        assert both.post("/v1/events", json=line).status_code == 201
+    path, seen, after = f"/v1/creators/{made}/kred", [], ""
+    whole = both.get(path).json["activity"]
+    for turn in range(10):
+        page = both.get(f"{path}?limit=2{after}").json
+        seen += page["activity"]
+        line = event(f"later-{turn}", creator="tiktok:two", facts={"act": "like", "engager": f"y-{turn}"})
+        assert both.post("/v1/events", json=line).status_code == 201
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    assert seen == whole
+    assert len(whole) == 7
+    foreign = both.get(f"{ADA}/kred{after.replace('&', '?', 1)}")
+    assert foreign.status_code in (400, 404)
+    assert partner.get(f"{path}{after.replace('&', '?', 1)}").status_code == 400
 
 
 def test_outreach_never_falls(partner: Holder, told: str, clock: Clock) -> None:
