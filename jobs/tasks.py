@@ -19,6 +19,7 @@ from ledger import (
     audit,
     checkpoints,
     claims,
+    erasure,
     favours,
     labelling,
     lessons,
@@ -157,7 +158,7 @@ def _sweep(database: Database, *, clock: Callable[[], int], progress: Callable[[
         while found := database.write(partial(forget, now_us=clock())):
             rows += found
             progress()
-    return rows
+    return rows + database.write(erasure.sweep)
 
 
 def _by_chunks(desk: Desk, job: str, day: int, work: Callable[..., int]) -> None:

@@ -112,7 +112,9 @@ def contest(
     Raises NotFound, NotContestable, AlreadyDone where the line is undone, AlreadyContested.
     """
     # Whoever contests, or writes a line of this book, waits here: a line has one open dispute.
-    db.execute(session, "UPDATE book SET version = version WHERE creator_id = ? AND meter = ?", (creator_id, meter))
+    locked = "UPDATE book SET version = version WHERE creator_id = ? AND meter = ? AND NOT erased"
+    if not db.execute(session, locked, (creator_id, meter)):
+        raise NotFound(f"no line {seq} in the book {meter}")
     earlier = of_line(session, creator_id=creator_id, meter=meter, seq=seq)
     if earlier and (earlier[0].status, earlier[0].reason) == ("open", reason):
         return earlier[0], False

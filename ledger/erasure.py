@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import orjson
 
-from ledger import books, db, events, personal, posting, tables
+from ledger import books, claims, db, events, outbox, personal, posting, tables
 from ledger.db import Session
 from ledger.errors import UnknownCreator
 from ledger.events import NewEvent
@@ -25,13 +25,15 @@ _METERS = "SELECT meter FROM book WHERE creator_id = ? ORDER BY meter"
 _NAMED = "SELECT count(DISTINCT event_id) FROM entry WHERE creator_id = ? AND meter = ?"
 _TIES = "SELECT count(*) FROM tie WHERE creator_id = ? AND meter = ?"
 # What is not deleted whole, or is not filed under the creator's id.
-_BLANKED = (
-    "UPDATE consent SET terms = '', evidence = '' WHERE creator_id = ?",
-    "UPDATE delivery SET body = '', error = NULL, status = 'dead' WHERE status = 'waiting' AND creator_id = ?",
-    "UPDATE delivery SET body = '', error = NULL WHERE creator_id = ?",
+_NO_PROOF = "UPDATE consent SET terms = '', evidence = '' WHERE creator_id = ?"
+_NOT_SENT = (
+    "UPDATE delivery SET body = '{}', error = NULL, status = CASE WHEN status = 'waiting' THEN 'dead' ELSE status END,"
+    " ended_at_us = COALESCE(ended_at_us, ?) WHERE creator_id = ?"
+)
+_NO_KEYS = (
+    "UPDATE api_key SET note = '', revoked_at_us = COALESCE(revoked_at_us, ?) WHERE role = 'creator' AND owner = ?"
 )
 _OWN = (
-    "UPDATE api_key SET note = '', revoked_at_us = COALESCE(revoked_at_us, {now}) WHERE role = 'creator' AND owner = ?",
     "DELETE FROM delivery WHERE webhook_id IN (SELECT webhook_id FROM webhook WHERE role = 'creator' AND owner = ?)",
     "DELETE FROM webhook WHERE role = 'creator' AND owner = ?",
 )
@@ -52,6 +54,7 @@ def erase(
     schedule: Schedule,
 ) -> bool:
     """Erase a creator. False, and nothing done, where they were erased before. Raises UnknownCreator."""
+    claims.alone(session, job=outbox.JOB, now_us=clock())  # no message about them is handed on meanwhile
     if not db.execute(session, _CLOSE, (creator_id,)):
         if by(session, creator_id=creator_id) is None:
             raise UnknownCreator("no such creator")
@@ -61,9 +64,19 @@ def erase(
     row = (creator_id, now_us, erased_by, "{}")
     db.insert(session, ERASURE, [row])  # first: from here on the database lets the events go
     removed = dict(_remove(session, creator_id, pepper=pepper, now_us=now_us))
-    told = orjson.dumps({name: count for name, count in removed.items() if count}).decode()
-    db.execute(session, "UPDATE erasure SET removed = ? WHERE creator_id = ?", (told, creator_id))
+    _finish(session, creator_id, {name: count for name, count in removed.items() if count})
     return True
+
+
+def _finish(session: Session, creator_id: str, removed: dict[str, int]) -> None:
+    told = orjson.dumps(removed).decode()
+    db.execute(session, "UPDATE erasure SET removed = ? WHERE creator_id = ?", (told, creator_id))
+
+
+def sweep(session: Session) -> int:
+    """Remove what was written about somebody in the very moment of their erasure; how many rows there were."""
+    erased = "creator_id IN (SELECT r.creator_id FROM erasure r)"
+    return sum(db.execute(session, f"DELETE FROM {part.table} WHERE {erased}") for part in personal.PARTS if part.goes)
 
 
 def by(session: db.Reading, *, creator_id: str) -> str | None:
@@ -102,7 +115,9 @@ def _remove(session: Session, creator_id: str, *, pepper: bytes, now_us: int) ->
             yield part.table, db.execute(session, f"DELETE FROM {part.table} WHERE creator_id = ?", (creator_id,))
     kept = "DELETE FROM event WHERE creator_id = ? AND kind <> ?"
     yield "event", db.execute(session, kept, (creator_id, KIND))
-    for sql in (*_BLANKED, *(each.format(now=now_us) for each in _OWN)):
+    for sql in (_NOT_SENT, _NO_KEYS):
+        db.execute(session, sql, (now_us, creator_id))
+    for sql in (_NO_PROOF, *_OWN):
         db.execute(session, sql, (creator_id,))
     for network, _, engager in own:
         for table, column, prefix in _ENGAGER:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ledger import db, tables
 from ledger.db import Session
-from ledger.errors import InvalidEvent
+from ledger.errors import InvalidEvent, UnknownCreator
 from ledger.events import EARLIEST_US, SKEW_US
 
 READING = tables.Reading.__table__  # type: ignore[attr-defined]
@@ -33,7 +33,8 @@ def put(session: Session, *, creator_id: str, readings: Sequence[Reading], now_u
     if wrong := _wrong(readings, now_us):
         raise InvalidEvent(wrong)
     # Whoever keeps readings of this creator at the same time waits here, so that the bounds hold.
-    db.execute(session, "UPDATE profile SET handle = handle WHERE creator_id = ?", (creator_id,))
+    if not db.execute(session, "UPDATE profile SET handle = handle WHERE creator_id = ?", (creator_id,)):
+        raise UnknownCreator("no such creator")  # erased meanwhile
     rows = [(creator_id, r.stick, r.read_at_us, r.value, r.low, r.high, r.source) for r in readings]
     db.upsert(session, READING, rows)
     held = {row[0]: row[1] for row in db.fetch(session, _COUNTS_SQL, (creator_id,))}
