@@ -171,29 +171,31 @@ def _floor(session: Reading, search: Search, after: Place | None) -> Place | Non
 
 
 def _walk(search: Search) -> _Walk:
-    """The walk that a search takes: its order alone says down which index."""
-    points, audience = _within("l.points", search.points), _within("l.followers", search.audience)
-    label: list[Condition] = [("l.label = ?", (search.label,))] if search.label else []
+    """The walk that a search takes: its order alone says down which index.
+
+    What a row is asked is asked of an expression (+x, x || ''), which no index has: else a planner that expects few
+    rows takes the index of something else, reads all of those and sorts them.
+    """
+    opening: list[Condition] = [("l.network = ? AND l.topic = ?", (search.network, folded(search.topic)))]
+    points, audience = _within("+l.points", search.points), _within("+l.followers", search.audience)
+    label: list[Condition] = [("l.label || '' = ?", (search.label,))] if search.label else []
     if search.sort == STICK:
-        asked = [*label, *points, *audience]
         joined = ("l.creator_id = s.creator_id AND l.network = s.network AND l.topic = ?", (folded(search.topic),))
         opening = [("s.network = ? AND s.stick = ?", (search.network, search.stick))]
-        refuses = bool(asked or search.topic)
-        return _Walk(
-            "listing_stick s CROSS JOIN listing l", "s.value", search.value, opening, [joined, *asked], refuses
-        )
+        asked, tables = [*label, *points, *audience], "listing_stick s CROSS JOIN listing l"
+        return _Walk(tables, "s.value", search.value, opening, [joined, *asked], bool(asked or search.topic))
     tables, stick = ("listing l CROSS JOIN listing_stick s", _stick(search)) if search.stick else ("listing l", [])
-    opening = [("l.network = ? AND l.topic = ?", (search.network, folded(search.topic)))]
     if search.sort == FOLLOWERS:
         asked = [*label, *points, *stick]
         return _Walk(tables, "l.followers", search.audience, opening, asked, bool(asked))
+    labelled: list[Condition] = [("l.label = ?", (search.label,))] if search.label else []
     asked = [*audience, *stick]
-    return _Walk(tables, "l.points", search.points, [*opening, *label], asked, bool(asked))
+    return _Walk(tables, "l.points", search.points, [*opening, *labelled], asked, bool(asked))
 
 
 def _stick(search: Search) -> list[Condition]:
     named = ("s.creator_id = l.creator_id AND s.network = l.network AND s.stick = ?", (search.stick,))
-    return [named, *_within("s.value", search.value)]
+    return [named, *_within("+s.value", search.value)]
 
 
 def _within(column: str, span: Span) -> list[Condition]:
