@@ -93,5 +93,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(face)
     document.finish(app, documented.spec)
     app.wsgi_app = klout_documents.KeyInQuery(app.wsgi_app)  # type: ignore[method-assign]
-    shell.wrap(app)
+    shell.wrap(app, settings)
     return app

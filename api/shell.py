@@ -15,11 +15,13 @@ import orjson
 import structlog
 import uuid_utils
 from flask import Flask
+from flask_cors import CORS
 from werkzeug.routing import Rule
 
 from api import metrics
 from api.limits import HEADERS as RATE_LIMIT
 from api.problems import FAILURE, KEY_ID
+from ledger.settings import Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 QUIET = frozenset(("static", "health.healthz", "health.readyz", "health.metrics_page"))
@@ -30,6 +32,7 @@ HEADERS = [
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
 ]
+STRICT = ("Strict-Transport-Security", "max-age=31536000")
 POLICY = "Content-Security-Policy"
 DATA_POLICY = (POLICY, "default-src 'none'; frame-ancestors 'none'")
 PAGE_POLICY = (
@@ -39,6 +42,11 @@ PAGE_POLICY = (
         " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
 )
+SHARED = r"/(v1|v2)/.*|/openapi.json"
+EXPOSED = [
+    *("ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy"),
+    *("Idempotency-Replayed", "X-Request-Id", "Content-Disposition"),
+]
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 Start = Callable[..., Any]
 
@@ -49,8 +57,9 @@ class Shell:
     It stands outside Flask because its own hooks cost three times as much.
     """
 
-    def __init__(self, app: Callable[[dict[str, Any], Start], Iterable[bytes]]) -> None:
+    def __init__(self, app: Callable[[dict[str, Any], Start], Iterable[bytes]], *, secure: bool = False) -> None:
         self.app = app
+        self.guards = [*HEADERS, STRICT] if secure else HEADERS
 
     def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         """Answer a request."""
@@ -63,7 +72,7 @@ class Shell:
             nonlocal answered, rule
             asked = environ.get("werkzeug.request")  # Flask forgets it right after
             answered, rule = int(status[:3]), asked.url_rule if asked else None
-            headers += (*guard(headers), *environ.get(RATE_LIMIT, ()))
+            headers += (*guard(headers, self.guards), *environ.get(RATE_LIMIT, ()))
             headers.append(("X-Request-Id", request_id))
             return start_response(status, headers, *more)
 
@@ -72,10 +81,10 @@ class Shell:
         return body
 
 
-def guard(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def guard(headers: list[tuple[str, str]], guards: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The guarding headers, without those that an answer brings itself."""
     brought = dict(headers)
-    kept = [pair for pair in HEADERS if pair[0] not in brought]
+    kept = [pair for pair in guards if pair[0] not in brought]
     if POLICY not in brought:
         is_page = brought.get("Content-Type", "").startswith("text/html")
         kept.append(PAGE_POLICY if is_page else DATA_POLICY)
@@ -130,6 +139,9 @@ def trace(error: BaseException) -> dict[str, Any]:
     }
 
 
-def wrap(app: Flask) -> None:
-    """Put an app into its shell."""
-    app.wsgi_app = Shell(app.wsgi_app)  # type: ignore[method-assign]
+def wrap(app: Flask, settings: Settings) -> None:
+    """Put an app into its shell. Pages of the origins that an operator lists may call the API, with a key."""
+    if settings.cors_origins:
+        CORS(app, resources=SHARED, origins=list(settings.cors_origins), expose_headers=EXPOSED, max_age=600)
+    secure = settings.public_url.startswith("https://")
+    app.wsgi_app = Shell(app.wsgi_app, secure=secure)  # type: ignore[method-assign]
