@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import orjson
-from flask import Response
+from flask import Response, request
 
-from api import encoding, metrics, problems, receipts, state
+from api import cloudevents, encoding, metrics, problems, receipts, state
 from api.problems import InvalidRequest, TooLarge
 from ledger import posting
 from ledger.errors import Forbidden, InvalidEvent
@@ -25,17 +28,22 @@ def lines(limit: int) -> Lines:
     Blank lines count but hold nothing; a line that is not JSON is given as the InvalidEvent to refuse it with.
     Raises MalformedBody, WrongMediaType, InvalidRequest, TooLarge.
     """
-    media = encoding.media_type(encoding.JSON, encoding.NDJSON)
+    media = encoding.media_type(encoding.JSON, encoding.NDJSON, cloudevents.BATCHED)
     body = encoding.body()
     if media == encoding.NDJSON:
-        found = [(number, _line(text)) for number, text in enumerate(body.split(b"\n"), 1) if text.strip()]
+        written = ((number, text) for number, text in enumerate(BytesIO(body), 1) if not text.isspace())
+        found = [(number, _line(text)) for number, text in islice(written, limit + 1)]
+        count = f"more than {limit}"
     else:
         given = encoding.parse(body)
         if not isinstance(given, list):
             raise InvalidRequest([("", "must be an array of events")])
-        found = list(enumerate(given, 1))
+        found = list(enumerate(given[: limit + 1], 1))
+        count = str(len(given))
     if len(found) > limit:
-        raise TooLarge(f"a batch holds at most {limit} events, this one has {len(found)}")
+        raise TooLarge(f"a batch holds at most {limit} events, this one has {count}")
+    if media == cloudevents.BATCHED:
+        return list(enumerate(cloudevents.read_each([given for _, given in found]), 1))
     return found
 
 
@@ -82,21 +90,29 @@ def post_events(events: list[NewEvent], *, backfill: bool = False, atomic: bool 
     )
 
 
+def shown() -> Callable[[Receipt], dict[str, Any]]:
+    """How receipts are shown to this request: their errors point into what it sent."""
+    if request.mimetype not in (cloudevents.STRUCTURED, cloudevents.BATCHED):
+        return receipts.show
+    return lambda receipt: receipts.show(cloudevents.located(receipt))
+
+
 def answer(found: Lines, given: list[Receipt]) -> Response:
     """The response to a batch: counts, and what became of each line."""
     counts = {"posted": 0, "replayed": 0, "refused": 0}
-    results = []
+    results, show = [], shown()
     for (number, _), receipt in zip(found, given, strict=True):
         counts[receipt.status] += 1
-        results.append({"line": number, **receipts.show(receipt)})
+        results.append({"line": number, **show(receipt)})
     metrics.meters().told(counts)
     return encoding.json_response({**counts, "results": results})
 
 
 def refuse(found: Lines, refusal: AtomicRefused) -> Response:
     """The response to an atomic batch of which nothing was posted: the lines that stand in the way."""
+    show = shown()
     results = [
-        {"line": number, **receipts.show(receipt)}
+        {"line": number, **show(receipt)}
         for (number, _), receipt in zip(found, refusal.receipts, strict=True)
         if receipt.status == "refused"
     ]

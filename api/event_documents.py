@@ -7,6 +7,7 @@ from typing import Any
 
 from apispec import APISpec
 
+from api import cloudevents
 from api.fields import VISIBLE
 from ledger.economy import PPM
 from ledger.events import REFERENCE
@@ -94,6 +95,41 @@ def example(kind: Kind) -> dict[str, Any]:
     }
 
 
+def wrapped(kind: Kind) -> dict[str, Any]:
+    """An event of a kind as a CloudEvent."""
+    told = example(kind)
+    envelope = {"specversion": "1.0", "source": "https://youtube.example/desk", "datacontenttype": "application/json"}
+    told["kind"] = cloudevents.PREFIX + told["kind"]
+    return envelope | {theirs: told[ours] for theirs, ours in cloudevents.MEMBERS.items() if ours in told}
+
+
+def cloudevent_schema() -> dict[str, Any]:
+    """A CloudEvent that this service takes, as JSON Schema."""
+    kinds = [prefix + name for prefix in (cloudevents.PREFIX, "") for name in KINDS]
+    forms = {
+        name: {"type": ["string", "null"], "maxLength": cloudevents.LONGEST, "pattern": f"^{form.pattern}$"}
+        for name, (form, _) in cloudevents.FORMS.items()
+    }
+    return {
+        "type": "object",
+        "description": "CloudEvents 1.0 in JSON; `data` holds the facts of the kind that `type` names",
+        "required": ["specversion", "id", "source", "type", "subject", "time"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": schema_of(REFERENCE) | {"description": "the external_ref"},
+            "type": {"type": "string", "enum": kinds, "description": "the kind, with or without the prefix"},
+            "subject": {"type": "string", "pattern": CREATOR, "description": "the creator"},
+            "time": {"type": "string", "format": "date-time", "description": "when it happened"},
+            **forms,
+            "source": forms["source"] | {"type": "string", "description": "looked at for its form; not kept"},
+            "meter": {"type": ["string", "null"], "pattern": METER, "description": "an extension: the meter"},
+            "data": {"type": ["object", "null"], "description": "the facts"},
+        },
+        "propertyNames": {"pattern": f"^{cloudevents.NAME}$"},
+        "additionalProperties": {"type": ["string", "integer", "boolean", "null"]},
+    }
+
+
 def schema_name(kind: Kind) -> str:
     """What the schema of a kind's events is called: `UndisclosedPitchEvent`."""
     return kind.name.title().replace("_", "") + "Event"
@@ -111,6 +147,7 @@ def register(spec: APISpec) -> None:
             "discriminator": {"propertyName": "kind", "mapping": refs},
         },
     )
+    spec.components.schema("CloudEvent", cloudevent_schema())
     spec.components.schema("Receipt", RECEIPT)
     spec.components.schema("BatchAnswer", BATCH_ANSWER)
 
@@ -185,6 +222,12 @@ _REFUSED = {
 }
 _EXAMPLES = {kind.name: {"summary": kind.title, "value": example(kind)} for kind in KINDS.values()}
 _BATCH = [example(KINDS["engagement"]), example(KINDS["pitch"])]
+_CLOUD_EVENT = {"$ref": "#/components/schemas/CloudEvent"}
+_CLOUD_EVENTS = {
+    "schema": {"type": "array", "maxItems": 10_000, "items": _CLOUD_EVENT},
+    "example": [wrapped(KINDS["engagement"]), wrapped(KINDS["pitch"])],
+}
+_LINES = {"posted": 1, "replayed": 0, "refused": 1, "results": [{"line": 1, **_RECEIPT}, _REFUSED]}
 
 
 def _answer(what: str, schema: str, shown: object) -> dict[str, Any]:
@@ -192,15 +235,34 @@ def _answer(what: str, schema: str, shown: object) -> dict[str, Any]:
     return {"description": what, "content": {"application/json": content}}
 
 
-SINGLE: dict[str, Any] = {
+_RECEIPTS: dict[str, Any] = {
+    "200": _answer("Posted before: the first answer again", "Receipt", _RECEIPT | {"status": "replayed"}),
+    "201": _answer("Posted", "Receipt", _RECEIPT),
+    "409": "CONFLICT",
+}
+SINGLE: dict[str, Any] = {"responses": _RECEIPTS}
+_EITHER: dict[str, Any] = {
+    "schema": {"anyOf": [{"$ref": "#/components/schemas/Receipt"}, {"$ref": "#/components/schemas/BatchAnswer"}]},
+    "examples": {
+        "replayed": {"summary": "Posted before", "value": _RECEIPT | {"status": "replayed"}},
+        "batch": {"summary": "A batch of CloudEvents", "value": _LINES},
+    },
+}
+ANY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}, "examples": _EXAMPLES}},
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/Event"}, "examples": _EXAMPLES},
+            cloudevents.STRUCTURED: {"schema": _CLOUD_EVENT, "example": wrapped(KINDS["engagement"])},
+            cloudevents.BATCHED: _CLOUD_EVENTS,
+        },
     },
     "responses": {
-        "200": _answer("Posted before: the first answer again", "Receipt", _RECEIPT | {"status": "replayed"}),
-        "201": _answer("Posted", "Receipt", _RECEIPT),
-        "409": "CONFLICT",
+        **_RECEIPTS,
+        "200": {
+            "description": "Posted before: the first answer again; or what became of each CloudEvent of a batch",
+            "content": {"application/json": _EITHER},
+        },
     },
 }
 BATCH: dict[str, Any] = {
@@ -221,18 +283,8 @@ BATCH: dict[str, Any] = {
                 + AT
                 + '"}\n',
             },
+            cloudevents.BATCHED: _CLOUD_EVENTS,
         },
     },
-    "responses": {
-        "200": _answer(
-            "What became of each line",
-            "BatchAnswer",
-            {
-                "posted": 1,
-                "replayed": 0,
-                "refused": 1,
-                "results": [{"line": 1, **_RECEIPT}, _REFUSED],
-            },
-        ),
-    },
+    "responses": {"200": _answer("What became of each line", "BatchAnswer", _LINES)},
 }

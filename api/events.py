@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import marshmallow as ma
-from flask import Response
+from flask import Response, request
 
-from api import auth, batches, encoding, event_documents, metrics, problems, receipts, state
+from api import auth, batches, cloudevents, encoding, event_documents, metrics, problems, receipts, state
 from api.blueprint import Blueprint
+from ledger.errors import Forbidden, InvalidEvent
 from ledger.events import NewEvent, Receipt
 from ledger.posting import AtomicRefused
 
@@ -34,13 +35,18 @@ class BatchQuery(ma.Schema):
 
 @blp.post("/v1/events")
 @auth.requires("events:write")
-@blp.doc(**event_documents.SINGLE)
+@blp.doc(**event_documents.ANY)
 def post_event() -> Response:
-    """Tell of one event.
+    """Tell of one event, or of CloudEvents.
 
     The same event under the same `external_ref` is answered as the first time, with `Idempotency-Replayed: true`.
+    CloudEvents come one by one, or as a batch, which is answered as `/v1/events/batch` would.
     """
-    return answer(batches.post_events([told(encoding.body_json())])[0])
+    media = encoding.media_type(encoding.JSON, cloudevents.STRUCTURED, cloudevents.BATCHED)
+    if media == cloudevents.BATCHED:
+        return take(batches.lines(state.ledger().settings.batch_limit), backfill=False, atomic=False)
+    read = told if media == encoding.JSON else unwrapped
+    return answer(batches.post_events([read(encoding.parse(encoding.body()))])[0])
 
 
 @blp.post("/v1/events/batch")
@@ -48,7 +54,7 @@ def post_event() -> Response:
 @blp.arguments(BatchQuery(), location="query")
 @blp.doc(**event_documents.BATCH)
 def post_batch(query: dict[str, Any]) -> Response:
-    """Tell of up to 10,000 events, as a JSON array or one a line (NDJSON).
+    """Tell of up to 10,000 events, as a JSON array, one a line (NDJSON), or a batch of CloudEvents.
 
     Each line is posted, replayed or refused by itself unless `atomic`; the answer says which, in the same order.
     """
@@ -63,6 +69,15 @@ def told(given: Any) -> NewEvent:
     for wrong in receipts.elsewhere([event], auth.current()).values():
         raise wrong
     return event
+
+
+def unwrapped(given: Any) -> NewEvent:
+    """One event from a CloudEvent, refused by the members of that."""
+    event = cloudevents.read(given)
+    try:
+        return told(event)
+    except (InvalidEvent, Forbidden) as wrong:
+        raise cloudevents.refusal(wrong) from wrong
 
 
 def take(lines: batches.Lines, *, backfill: bool, atomic: bool) -> Response:
@@ -80,5 +95,6 @@ def answer(receipt: Receipt) -> Response:
     if receipt.code is None:
         shown = receipts.show(receipt)
         return encoding.json_response(shown, 200 if receipt.replayed else 201, headers)
-    status = problems.status_of_code(receipt.code)
-    return problems.problem(status, receipt.code, receipt.detail or "", wrong=receipt.errors, headers=headers)
+    status, code = problems.status_of_code(receipt.code), receipt.code
+    told = cloudevents.located(receipt) if request.mimetype == cloudevents.STRUCTURED else receipt
+    return problems.problem(status, code, told.detail or "", wrong=told.errors, headers=headers)
