@@ -1,5 +1,4 @@
 # Needs only python3 (3.11 or later), python3-venv and make; everything else lands in .venv.
-UV_VERSION := 0.13.9
 PYTHON ?= python3
 PORT ?= 8000
 WORKERS ?= auto
@@ -51,9 +50,9 @@ clean:  ## Remove the environment and caches; databases in var/ stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps make a second start quick: nothing is asked of the network while the lock stays the same.
-.venv/.uv: Makefile
+.venv/.uv: .ci/uv.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r .ci/uv.txt
 	@touch $@
 
 # --inexact: running the service takes away nothing that the tests need.

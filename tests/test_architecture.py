@@ -145,6 +145,24 @@ def test_vendored_files_are_what_their_packages_ship() -> None:
     assert {name: entry["sha256"] for name, entry in lock.items()} == hashes
 
 
+def test_every_dependency_is_pinned_by_hash() -> None:
+    """What is installed is what was looked at: each file of each package in the lock, and uv itself, by SHA-256."""
+    lock = tomllib.loads((ROOT / "uv.lock").read_text())
+    own = next(package for package in lock["package"] if package["name"] == "trust-ledger")
+    files = [
+        (package["name"], file)
+        for package in lock["package"]
+        if package is not own
+        for file in (*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else []))
+    ]
+    assert len({name for name, _ in files}) == len(lock["package"]) - 1
+    assert [name for name, file in files if not file["hash"].startswith("sha256:")] == []
+    told = (ROOT / ".ci" / "uv.txt").read_text()
+    assert told.count("uv==") == 1
+    assert "--hash=sha256:" in told
+    assert "--require-hashes -r .ci/uv.txt" in (ROOT / "Makefile").read_text()
+
+
 # Tables
 
 
