@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
+from sqlalchemy import Boolean, Column
 
 from ledger import db, statements, tables
 from ledger.books import ENTRY_COLUMNS
@@ -28,7 +29,7 @@ EVENT_COLUMNS = ", ".join(f"v.{name}" for name in EventRow._fields)
 REFUSED = '{"code":%'
 FIRST = ("00000000-0000-0000-0000-000000000000", "")
 # What is told of a creator beside the books, each with its table; the first is one row, and always there.
-ABOUT = ("creator", "profile", "account", "consent")
+ABOUT = ("creator", "profile", "account", "consent", "erasure")
 
 _WIDTH = len(EntryRow._fields)
 _EVENT = "LEFT JOIN event v ON v.creator_id = e.creator_id AND v.event_id = e.event_id"
@@ -138,12 +139,12 @@ def chain_pages(session: Reading, book: Book) -> Page:
 
 
 def chain(book: Book, page: Page, *, events: bool = True) -> Iterator[bytes]:
-    """A book as JSON Lines: first what it is, then every entry, and with `events` what made it, once."""
+    """A book as JSON Lines: first what it is, then every entry, and with `events` what made it, once, if still held."""
     yield _line({"format": FORMAT, "book": shown(book)})
     made = None
     for row in paged(page, seq_at=2):
         line = {"entry": shown(EntryRow._make(row[:_WIDTH]))}
-        if events and row[5] is not None and row[5] != made:
+        if events and row[_WIDTH] is not None and row[5] != made:
             line["event"] = shown(EventRow._make(row[_WIDTH:]))
         made = row[5]
         yield _line(line)
@@ -179,10 +180,15 @@ def _creator(session: Reading, creator_id: str) -> bytes:
 
 
 def _rows_of(session: Reading, table: str, tail: str, *params: object) -> list[dict[str, Any]]:
-    names = [column.name for column in tables.METADATA.tables[table].columns]
-    columns = ", ".join(f"t.{name}" for name in names)
-    rows = db.fetch(session, f"SELECT {columns} FROM {table} t{tail}", params)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    columns = tables.METADATA.tables[table].columns
+    names = ", ".join(f"t.{column.name}" for column in columns)
+    rows = db.fetch(session, f"SELECT {names} FROM {table} t{tail}", params)
+    return [{column.name: _value(column, item) for column, item in zip(columns, row, strict=True)} for row in rows]
+
+
+def _value(column: Column[Any], item: Any) -> Any:
+    """A value as JSON carries it; SQLite has no true and false of its own."""
+    return bool(item) if isinstance(column.type, Boolean) else item
 
 
 def _refused(session: Reading, book: Book) -> Iterator[bytes]:

@@ -87,6 +87,7 @@ def test_the_commands_are_those_promised() -> None:
         "attest",
         "link",
         "export",
+        "restore",
         "policy",
         "demo",
     ]
