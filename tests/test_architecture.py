@@ -150,7 +150,7 @@ def test_every_dependency_is_pinned_by_hash() -> None:
     lock = tomllib.loads((ROOT / "uv.lock").read_text())
     own = next(package for package in lock["package"] if package["name"] == "trust-ledger")
     files = [
-        (package["name"], file)
+        (f"{package['name']} {package['version']}", file)
         for package in lock["package"]
         if package is not own
         for file in (*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else []))
