@@ -103,6 +103,14 @@ def may_read(key: Key, *, creator_id: str, visibility: str, networks: Collection
     return visibility == "public" and not statement
 
 
+def speaks_for_all(key: Key, *, creator_id: str, networks: Collection[str]) -> bool:
+    """True for the creator, and for whoever acts for every network that the creator is on.
+
+    What concerns all of them is for nobody who acts for some: a partner would learn or decide what is another's.
+    """
+    return is_self(key, creator_id) or (bool(networks) and all(key.may_act_for(network) for network in networks))
+
+
 def network_of(meter: str) -> str:
     """The slug in `network:<slug>`; empty for other meters."""
     kind, _, slug = meter.partition(":")

@@ -273,6 +273,7 @@ def check_findable(given: dict[str, Any], *, visibility: str) -> None:
 def amend(found: Enrolled, given: dict[str, Any], *, version: int) -> Enrolled:
     """Change a creator as told; returns them as they are then. Raises Forbidden, InvalidRequest, Stale."""
     check_findable(given, visibility=found.visibility)
+    check_opening(found, given)
     followers = counts(found, given.pop("accounts", []))
     is_listed = found.findable or bool(given.get("findable"))
     database, amended = state.ledger().database, partial(creators.amend, creator_id=found.creator_id, version=version)
@@ -286,6 +287,15 @@ def amend(found: Enrolled, given: dict[str, Any], *, version: int) -> Enrolled:
 
     database.write(amend_and_list)
     return database.read(lambda session: creators.get(session, found.creator_id))
+
+
+def check_opening(found: Enrolled, given: dict[str, Any]) -> None:
+    """See that nobody opens books to the public that are another partner's too. Raises Forbidden."""
+    networks = [account.network for account in found.accounts]
+    is_opened = found.visibility != "public" and given.get("visibility") == "public"
+    if is_opened and not auth.speaks_for_all(auth.current(), creator_id=found.creator_id, networks=networks):
+        told = "only the creator, or whoever acts for all their networks, makes their books public"
+        raise Forbidden(told, pointer="/visibility")
 
 
 def listing() -> Callable[..., None]:

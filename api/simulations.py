@@ -12,6 +12,7 @@ from api.blueprint import Blueprint
 from api.problems import InvalidRequest
 from ledger import policy, simulation, soundness
 from ledger.economy import DAY_US
+from ledger.errors import Forbidden
 from ledger.policy import Policy
 from ledger.simulation import Question
 from ledger.simulation_report import Example, Report, Shift
@@ -139,8 +140,10 @@ def post_simulation(given: dict[str, Any]) -> Response:
 
 
 def asked(given: dict[str, Any]) -> Question:
-    """The question that a body asks. Raises InvalidRequest for an unsound policy, or where there are too many books."""
+    """The question that a body asks. Raises Forbidden; InvalidRequest for an unsound policy or too many books."""
     ledger = state.ledger()
+    if auth.current().networks:
+        raise Forbidden("an operator bound to networks tries no policy: it would see the books of all")
     if given.get("from_day", 0) > ledger.clock() // DAY_US:
         raise InvalidRequest([("/from", "lies in the future: nothing happened yet")])
     if faults := soundness.faults(given["policy"]):

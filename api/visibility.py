@@ -34,19 +34,17 @@ def in_sight(
 ) -> list[str]:
     """Those of a creator's books that a key may read, or whose statement it may read.
 
-    A brand's book with a creator is between the two of them: the creator and their networks read it, never the public.
+    A brand's book with a creator is between the two of them, and told of on every network: the creator reads it, and
+    whoever acts for all their networks; never the public, nor a partner who would read in it what another told.
     """
-    networks = [auth.network_of(meter) for meter in meters]
-    between: dict[str, Any] = {"visibility": "private", "networks": [network for network in networks if network]}
+    networks = {meter: auth.network_of(meter) for meter in meters}
+    everywhere = [network for network in networks.values() if network]
+    is_whole = auth.speaks_for_all(key, creator_id=creator_id, networks=everywhere)
+    asked: dict[str, Any] = {"creator_id": creator_id, "visibility": visibility, "statement": statement}
     return [
         meter
-        for meter, network in zip(meters, networks, strict=True)
-        if auth.may_read(
-            key,
-            creator_id=creator_id,
-            **({"visibility": visibility, "networks": (network,)} if network else between),
-            statement=statement,
-        )
+        for meter, network in networks.items()
+        if (auth.may_read(key, networks=(network,), **asked) if network else is_whole)
     ]
 
 
