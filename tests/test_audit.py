@@ -25,6 +25,7 @@ from ledger import (
     creators,
     db,
     economy,
+    erasure,
     events,
     kinds,
     posting,
@@ -44,7 +45,7 @@ from ledger.labels import NAMES
 from ledger.policy import Schedule
 from ledger.stored import EntryRow, EventRow
 from tests.conftest import ENGINES, Postgres
-from tests.desk import DAY, METER, Counter, noon, tell, variant
+from tests.desk import DAY, METER, PEPPER, Counter, noon, tell, variant
 
 KEY = b"a signing key"
 FAR = "ffffffff-ffff-4fff-bfff-ffffffffffff"
@@ -59,12 +60,16 @@ PLACES = ("first", "middle", "last")
 
 @dataclass(frozen=True)
 class Town:
-    """Books with a rich history, that of u1 the richest; `earlier` is what was kept of u1 before its last events."""
+    """Books with a rich history, that of u1 the richest; `earlier` is what was kept of u1 before its last events.
+
+    `gone` was erased after a life of a few events.
+    """
 
     counter: Counter
     schedule: Schedule
     checkpoint: Checkpoint
     u1: str
+    gone: str
     earlier: dict[str, list[Row]]
 
     def report(self, session: Session, *, checkpoint: Checkpoint | None = None, **options: Any) -> Report:
@@ -101,7 +106,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def opened(url: str) -> Iterator[Town]:
     """A town in an empty database."""
     database = Database(url)
-    yield settle_town(Counter(database, names=("u1", "u2", "u3", "u4")))
+    yield settle_town(Counter(database, names=("u1", "u2", "u3", "u4", "u6")))
     database.dispose()
 
 
@@ -124,12 +129,13 @@ def settle_town(counter: Counter) -> Town:
     with_allegations(counter)
     with_a_busy_day(counter)
     run_settlement(counter, 90)
+    with_somebody_erased(counter)
     earlier = {name: kept_of(counter, name) for name in (*REFRESHED, "event")}
     counter.one("engagement", ref="late", day=91, happened=88, act="share", engager="f1")
     counter.one("pitch", ref="last", day=91, brand="gucci", disclosure="vague")
     with counter.database.reading() as session:
         made = checkpoints.make(session, now_us=noon(92), key=KEY)
-    return Town(counter, counter.schedule, made, counter.ids["u1"], earlier)
+    return Town(counter, counter.schedule, made, counter.ids["u1"], counter.ids["u6"], earlier)
 
 
 def kept_of(counter: Counter, name: str) -> list[Row]:
@@ -276,6 +282,28 @@ def with_a_busy_day(counter: Counter) -> None:
     assert counter.post(busy, now_us=noon(88))[0].status == "posted"
 
 
+def with_somebody_erased(counter: Counter) -> None:
+    """A life with two books in few events, and its erasure."""
+    own: dict[str, Any] = {"creator": counter.ids["u6"]}
+    for number in range(3):
+        counter.one("engagement", ref=f"g{number}", day=80 + number, act="reply", engager=f"g{number % 2}", **own)
+    ours(counter, "introduction", ref="g-n", day=83, meter=BRAND, brand="nike", **own)
+    counter.one("pitch", ref="g-p", day=84, brand="nike", disclosure="clear", **own)
+    counter.one("breach", ref="g-b", day=84, severity=1, category="harm", **own)
+    counter.one("reversal", ref="g-r", day=85, event="nothing", **own)  # refused, and gone with the rest
+    run_settlement(counter, 87)
+    counter.database.write(
+        lambda session: erasure.erase(
+            session,
+            creator_id=counter.ids["u6"],
+            erased_by="operator:ops",
+            pepper=PEPPER,
+            clock=lambda: noon(90),
+            schedule=counter.schedule,
+        )
+    )
+
+
 def run_settlement(counter: Counter, day: int) -> None:
     """The nightly job."""
     settlement.settle(
@@ -336,16 +364,22 @@ def alter(session: Session, table: str, where: str, params: Sequence[object], co
     assert db.execute(session, change, (another(column, value), *params)) == 1
 
 
-def entries_of(session: Session, town: Town, meter: str = METER) -> list[EntryRow]:
-    """The entries of one of u1's books in order."""
+def entries_of(session: Session, town: Town, meter: str = METER, *, creator_id: str = "") -> list[EntryRow]:
+    """The entries of one of u1's books, or another's, in order."""
     sql = f"SELECT {books.ENTRY_COLUMNS} FROM entry e WHERE creator_id = ? AND meter = ? ORDER BY seq"
-    return [EntryRow._make(row) for row in db.fetch(session, sql, (town.u1, meter))]
+    return [EntryRow._make(row) for row in db.fetch(session, sql, (creator_id or town.u1, meter))]
 
 
 def all_entries(session: Session, town: Town) -> list[EntryRow]:
     """The entries of all of u1's books, in the order in which the audit meets them."""
     meters = db.fetch(session, "SELECT meter FROM book WHERE creator_id = ? ORDER BY meter", (town.u1,))
-    return [row for (meter,) in meters for row in entries_of(session, town, meter)]
+    return [row for (meter,) in meters for row in entries_of(session, town, meter)] + [tombstone(session, town)]
+
+
+def tombstone(session: Session, town: Town, meter: str = METER) -> EntryRow:
+    """The line that ends a book of somebody who was erased."""
+    sql = f"SELECT {books.ENTRY_COLUMNS} FROM entry e WHERE {OF_BOOK} ORDER BY seq DESC LIMIT 1"
+    return EntryRow._make(db.fetch(session, sql, (town.gone, meter))[0])
 
 
 def the_entry(session: Session, town: Town, place: str) -> EntryRow:
@@ -506,7 +540,7 @@ def test_an_amount_is_what_its_factors_give(town: Town, kind: str, change: Calla
         entry = next(row for row in all_entries(session, town)[::-1] if row.kind == kind)
         forge(session, town, entry, change)
         finding = town.finding(session)
-    assert (finding.creator_id, finding.meter, finding.seq) == (town.u1, entry.meter, entry.seq)
+    assert (finding.creator_id, finding.meter, finding.seq) == (entry.creator_id, entry.meter, entry.seq)
     assert "give" in finding.what
 
 
@@ -806,7 +840,7 @@ def test_no_column_of_a_book_can_be_altered(town: Town, column: Column[Any]) -> 
     with tampering(town) as session:
         last = the_entry(session, town, "last").seq
         alter(session, "book", OF_BOOK, (town.u1, METER), column)
-        seq = {"creator_id": 1, "meter": 1, "seq": last + 1}.get(column.name, last)
+        seq = {"creator_id": 1, "meter": 1, "erased": 1, "seq": last + 1}.get(column.name, last)
         assert town.found(session) == (town.u1, METER, seq)
 
 
@@ -1013,6 +1047,153 @@ def turn_back(session: Session, town: Town) -> int:
         remove(session, name, "creator_id = ?", town.u1)
         db.insert(session, TABLES[name], town.earlier[name])
     return int(seq)
+
+
+# Those who were erased
+
+
+@pytest.mark.parametrize("place", [0, 3, -1])
+@pytest.mark.parametrize("column", columns("entry"))
+def test_no_column_of_an_erased_books_entry_can_be_altered(town: Town, column: Column[Any], place: int) -> None:
+    """Whoever is gone, any column of an entry of theirs that is altered is found at that entry."""
+    with tampering(town) as session:
+        seq = entries_of(session, town, creator_id=town.gone)[place].seq
+        alter(session, "entry", OF_ENTRY, (town.gone, METER, seq), column)
+        assert town.found(session) == (town.gone, METER, seq)
+
+
+@pytest.mark.parametrize("place", [0, 3, -1])
+def test_no_entry_of_an_erased_book_can_be_deleted(town: Town, place: int) -> None:
+    """A line that is missing is named, the last one too, which says that its creator was erased."""
+    with tampering(town) as session:
+        seq = entries_of(session, town, creator_id=town.gone)[place].seq
+        remove(session, "entry", OF_ENTRY, town.gone, METER, seq)
+        assert town.found(session) == (town.gone, METER, seq)
+
+
+@pytest.mark.parametrize("change", [more, firmer, left_firmer])
+@pytest.mark.parametrize("kind", ["engagement", "pitch", "breach", "settlement"])
+def test_an_erased_books_amounts_are_what_their_factors_give(
+    town: Town, kind: str, change: Callable[[EntryRow], EntryRow]
+) -> None:
+    """With its event gone, a forged amount is still found though every hash after it was made to fit."""
+    with tampering(town) as session:
+        entry = next(row for row in entries_of(session, town, creator_id=town.gone) if row.kind == kind)
+        forge(session, town, entry, change)
+        finding = town.finding(session)
+    assert (finding.creator_id, finding.meter, finding.seq) == (town.gone, METER, entry.seq)
+    assert "give" in finding.what
+
+
+@pytest.mark.parametrize("column", columns("book", "version"))
+def test_no_column_of_an_erased_book_can_be_altered(town: Town, column: Column[Any]) -> None:
+    """Balances, head, count, and that it is erased: any column altered is found in its book."""
+    with tampering(town) as session:
+        alter(session, "book", OF_BOOK, (town.gone, METER), column)
+        finding = town.finding(session)
+    assert (finding.creator_id == town.gone and finding.meter == METER) or column.name in ("creator_id", "meter")
+
+
+def test_a_checkpoint_shows_the_end_of_an_erased_book_cut_off(town: Town) -> None:
+    """The line that says so cut off without a trace is found by what follows, and by the checkpoint."""
+    with tampering(town) as session:
+        last, end = entries_of(session, town, creator_id=town.gone)[-2:]
+        remove(session, "entry", OF_ENTRY, town.gone, METER, end.seq)
+        remove(session, "event", OF_EVENT, town.gone, end.event_id)
+        told = (last.seq, last.hash, last.recorded_at_us, False, town.gone, METER)
+        db.execute(session, f"UPDATE book SET seq = ?, head = ?, recorded_at_us = ?, erased = ? WHERE {OF_BOOK}", told)
+        assert town.found(session)[:2] == (town.gone, METER)
+        assert town.found(session, checkpoint=town.checkpoint)[:2] == (town.gone, METER)
+
+
+def test_an_events_removal_is_found_unless_its_creator_was_erased(town: Town) -> None:
+    """All events of somebody removed, with a row that says they were erased and a book that says so: it is found."""
+    with tampering(town) as session:
+        remove(session, "event", "creator_id = ?", town.u1)
+        assert "is missing" in town.finding(session).what
+        db.insert(session, TABLES["erasure"], [(town.u1, noon(90), "operator:ops", "{}")])
+        db.execute(session, "UPDATE creator SET visibility = 'erased' WHERE creator_id = ?", (town.u1,))
+        assert town.found(session)[0] == town.u1
+        for table in REFRESHED[1:]:
+            db.execute(session, f"DELETE FROM {table} WHERE creator_id = ?", (town.u1,))
+        db.execute(session, "UPDATE book SET erased = ?, live = ? WHERE creator_id = ?", (True, False, town.u1))
+        finding = town.finding(session)
+    assert (finding.creator_id, "but its entries come to" in finding.what) == (town.u1, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("DELETE FROM erasure WHERE creator_id = ?", "nothing says when"),
+        ("UPDATE creator SET visibility = 'private' WHERE creator_id = ?", "disagree"),
+        ("DELETE FROM consent WHERE creator_id = ?", "agreed"),
+        ("DELETE FROM event WHERE creator_id = ?", "is missing"),
+        ("UPDATE event SET received_at_us = received_at_us + 1 WHERE creator_id = ?", "hash"),
+    ],
+)
+def test_what_is_said_of_an_erasure_cannot_be_altered(town: Town, change: str, what: str) -> None:
+    """That it was, that there had been consent, and the events which say what went: altered, it is found."""
+    with tampering(town) as session:
+        assert db.execute(session, change, (town.gone,)) > 0
+        finding = town.finding(session)
+    assert (finding.creator_id, what in finding.what) == (town.gone, True)
+
+
+@pytest.mark.parametrize("who", ["u1", "nobody"])
+def test_an_erasure_cannot_be_made_up(town: Town, who: str) -> None:
+    """A row that says somebody was erased, whose books do not say so, or who has none, is found."""
+    with tampering(town) as session:
+        creator_id = town.u1 if who == "u1" else FAR
+        db.insert(session, TABLES["erasure"], [(creator_id, noon(90), "operator:ops", "{}")])
+        finding = town.finding(session)
+    assert (finding.creator_id, "erased" in finding.what) == (creator_id, True)
+
+
+@pytest.mark.parametrize("is_refusal", [True, False])
+def test_no_event_of_the_erased_comes_back(town: Town, is_refusal: bool) -> None:
+    """An event of somebody erased that is there again, posted or refused, is found."""
+    with tampering(town) as session:
+        entry = entries_of(session, town, creator_id=town.gone)[0]
+        old = EventRow._make(db.fetch(session, "SELECT * FROM event WHERE creator_id = ? LIMIT 1", (town.u1,))[0])
+        back = old._replace(creator_id=town.gone, event_id=FAR if is_refusal else str(entry.event_id))
+        if is_refusal:
+            back = back._replace(outcome='{"code":"c","detail":"d","pointer":""}')
+        db.insert(session, TABLES["event"], [back._replace(hash=chain.event_hash(back))])
+        finding = town.finding(session)
+    assert (finding.creator_id, "still there" in finding.what) == (town.gone, True)
+
+
+@pytest.mark.parametrize("table", MEMORY)
+def test_an_erased_book_remembers_nothing(town: Town, table: str) -> None:
+    """A tally, a tie, a pitch or whatever else, there again in an erased book, is found."""
+    with tampering(town) as session:
+        row = db.fetch(session, f"SELECT * FROM {table} WHERE creator_id = ? LIMIT 1", (town.u1,))[0]
+        db.insert(session, TABLES[table], [(town.gone, METER, *row[2:])])
+        assert town.found(session)[:2] == (town.gone, METER)
+
+
+def test_nothing_follows_an_erasure(town: Town) -> None:
+    """A line written after the last one, sound in itself, is found."""
+    with tampering(town) as session:
+        end = tombstone(session, town)
+        later = end.recorded_at_us + 86_400_000_000
+        state = State(*end[14:23])
+        after = economy.accrue(state, state.day + 1, town.schedule, policy_version=end.policy_version)
+        row = books.settlement_row(town.gone, METER, end.seq + 1, end.hash, state, after, end.policy_version, later)
+        db.insert(session, TABLES["entry"], [row])
+        told = (row[2], row[26], row[23], town.gone, METER)
+        db.execute(session, f"UPDATE book SET seq = ?, head = ?, recorded_at_us = ? WHERE {OF_BOOK}", told)
+        finding = town.finding(session)
+    assert (finding.creator_id, finding.seq) == (town.gone, end.seq + 1)
+    assert "comes after" in finding.what
+
+
+def test_a_name_of_the_erased_is_found(town: Town) -> None:
+    """A profile or an account of somebody who was erased is a thing wrong, though no book holds it."""
+    with tampering(town) as session:
+        db.insert(session, TABLES["account"], [("youtube", "back again", town.gone, None)])
+        finding = town.finding(session)
+    assert (finding.creator_id, "account" in finding.what) == (town.gone, True)
 
 
 # Append only
@@ -1277,20 +1458,20 @@ def forge(
     """Change an entry, and make its event, the hashes of everything after it and the book fit."""
     forged = change(entry)
     put(session, forged)
-    if forged.event_id is not None:
+    if forged.event_id is not None and (forged.creator_id != town.gone or forged.kind == "erasure"):
         forge_event(session, forged, standing, facts)
-    for (meter,) in db.fetch(session, "SELECT meter FROM book WHERE creator_id = ?", (town.u1,)):
-        relink(session, town, meter)
+    for (meter,) in db.fetch(session, "SELECT meter FROM book WHERE creator_id = ?", (entry.creator_id,)):
+        relink(session, town, meter, creator_id=entry.creator_id)
 
 
-def relink(session: Session, town: Town, meter: str) -> None:
-    """Make the hashes of one of u1's books fit its entries."""
+def relink(session: Session, town: Town, meter: str, *, creator_id: str = "") -> None:
+    """Make the hashes of one of u1's books, or another's, fit its entries."""
     head = b""
-    for row in entries_of(session, town, meter):
+    for row in entries_of(session, town, meter, creator_id=creator_id):
         linked = row._replace(prev_hash=head or chain.GENESIS)
         head = chain.entry_hash(linked)
         put(session, linked._replace(hash=head))
-    db.execute(session, f"UPDATE book SET head = ? WHERE {OF_BOOK}", (head, town.u1, meter))
+    db.execute(session, f"UPDATE book SET head = ? WHERE {OF_BOOK}", (head, creator_id or town.u1, meter))
 
 
 def forge_event(session: Session, entry: EntryRow, standing: int, facts: tuple[str, str]) -> None:
@@ -1326,7 +1507,8 @@ def refactored(town: Town, session: Session, row: EntryRow, **changes: int) -> E
     row = row._replace(factors=orjson.dumps(factors, option=orjson.OPT_SORT_KEYS).decode())
     if row.kind == "settlement":
         return row
-    earlier = [each for each in entries_of(session, town, row.meter) if each.seq < row.seq]
+    found = entries_of(session, town, row.meter, creator_id=row.creator_id)
+    earlier = [each for each in found if each.seq < row.seq]
     state = State(*earlier[-1][14:23])._replace(day=row.settled_through) if earlier else State(day=row.settled_through)
     move = kinds.amounts(row.kind, factors, town.schedule.named(row.policy_version).rates)
     pools = economy.land(state, move)
