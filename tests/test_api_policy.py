@@ -186,9 +186,10 @@ def test_an_operator_tries_a_policy_on_the_real_books(
 
 
 def everything(books: Database) -> dict[str, list[db.Row]]:
-    """All rows of all tables."""
+    """All rows of all tables but those that any request may touch: its quota, and when its key was last used."""
+    names = tables.METADATA.tables.keys() - {"quota", "api_key"}
     with books.reading() as session:
-        return {name: sorted(db.fetch(session, f"SELECT * FROM {name}"), key=repr) for name in tables.METADATA.tables}
+        return {name: sorted(db.fetch(session, f"SELECT * FROM {name}"), key=repr) for name in names}
 
 
 def test_a_simulation_is_what_the_document_says(
