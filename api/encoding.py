@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from flask import Response, current_app, request
 from flask.json.provider import JSONProvider
+from werkzeug.exceptions import ClientDisconnected
 
 from api.problems import MalformedBody, TooLarge, WrongMediaType
 
@@ -76,13 +77,27 @@ def _read() -> bytes:
     coding = (request.content_encoding or "identity").strip().lower()
     if coding not in ("identity", *GZIP):
         raise WrongMediaType(f"the body may be compressed with gzip, not with {coding[:40]!r}")
-    data = request.get_data(cache=False)
-    if request.content_length is not None and len(data) != request.content_length:
-        raise MalformedBody(f"the body ended after {len(data)} of {request.content_length} bytes")
+    limit: int = current_app.config["MAX_CONTENT_LENGTH"]
+    data = _received(limit)
     if coding in GZIP:
-        data = _unpacked(data, current_app.config["MAX_CONTENT_LENGTH"])
+        data = _unpacked(data, limit)
     if len(data) > LARGE_BYTES and sum(data.count(mark) for mark in (b",", b"[", b"{")) > MOST_VALUES:
         raise TooLarge(f"the body holds more than {MOST_VALUES} values")
+    return data
+
+
+def _received(limit: int) -> bytes:
+    """What came over the wire, whole. A body that says its length and is too long is not read at all."""
+    if request.content_length is None:
+        request.max_content_length = limit + 1  # at its own limit werkzeug would cut such a body and say nothing
+    try:
+        data = request.get_data(cache=False)
+    except ClientDisconnected as gone:
+        raise MalformedBody("the body broke off before its end") from gone
+    if len(data) > limit:
+        raise TooLarge(f"the body is longer than {limit} bytes")
+    if request.content_length is not None and len(data) != request.content_length:
+        raise MalformedBody(f"the body ended after {len(data)} of {request.content_length} bytes")
     return data
 
 
