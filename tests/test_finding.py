@@ -168,6 +168,24 @@ def test_a_page_tells_what_was_listed(database: Database) -> None:
     assert found.sticks == (finding.StickOf("klout.score", 12_300_000, TODAY),)
 
 
+def test_a_page_takes_as_many_statements_for_a_hundred_as_for_one(sqlite_url: str) -> None:
+    """Six at most, however many are found."""
+    database = Database(sqlite_url)
+    stored(database, made_up(CREATORS))
+    counted = []
+    with database.reading() as session:
+        connection = db.cursor_of(session).connection
+        for limit in (1, 100):
+            seen: list[str] = []
+            connection.set_trace_callback(seen.append)
+            page = finding.find(session, search=Search(followers=Span(0)), limit=limit)
+            connection.set_trace_callback(None)
+            assert len(page.found) == limit
+            counted.append(len(seen))
+    database.dispose()
+    assert counted[0] == counted[1] <= 6
+
+
 @pytest.mark.parametrize("sort", [METER, FOLLOWERS, STICK])
 def test_while_others_come_and_go_nobody_is_skipped_or_doubled(database: Database, sort: str) -> None:
     """Creators who are listed or leave between pages change nothing for those who stay as they are."""
