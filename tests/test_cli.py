@@ -478,7 +478,7 @@ def test_the_demo_plants_a_story_that_verifies(set_up: Shell) -> None:
     assert key.read_text() == secret
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert set_up("verify").stdout == sound
-    untold = {"dismissal", "policy_marker", "release", "reversal"}
+    untold = {"dismissal", "erasure", "policy_marker", "release", "reversal"}
     assert {kind for (kind,) in rows(set_up, "SELECT DISTINCT kind FROM entry")} == {*LINES, "settlement"} - untold
 
 

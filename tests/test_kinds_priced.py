@@ -611,9 +611,10 @@ def test_a_busy_day_is_paid_like_any_other() -> None:
 
 
 def test_a_notice_moves_nothing() -> None:
-    """A label that changed and a policy that was announced are written down at no amount; nothing new is not."""
+    """A changed label, an announced policy and an erasure are written down at no amount; nothing new is not."""
     assert moves("label", {}, context(label="new", due=Due("building", 0, None))) == [Move()]
     assert moves("policy_marker", {"policy": "0" * 16, "effective_day": DAY}, context()) == [Move()]
+    assert moves("erasure", {"events": 3, "ties": 2}, context()) == [Move()]
     with pytest.raises(Unchanged):
         moves("label", {}, context(label="new", due=Due("new", 0, None)))
 
@@ -675,6 +676,7 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("introduction_declined", WITH | {"by": "partner"}),
     ("brand_blocked", WITH),
     ("brand_unblocked", WITH | {"by": "operator"}),
+    ("erasure", {"events": 3, "ties": 2}),
 ]
 
 
