@@ -249,6 +249,7 @@ class ApiKey(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("role IN ('partner', 'brand', 'creator', 'operator')", name="role"),
         UniqueConstraint("key_id"),
+        Index(None, "role", "owner"),
         LOOKUP,
     )
     key_hash: str = Field(sa_type=String(64), primary_key=True)

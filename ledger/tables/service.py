@@ -37,7 +37,7 @@ class Webhook(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("status IN ('enabled', 'paused')", name="status"),
         Index(None, "role", "owner"),
-        LOOKUP,
+        REFERENCE,  # few, and every posting asks whether there is any
     )
     webhook_id: str = Field(sa_type=ID, primary_key=True)
     role: str = Field(sa_type=String(16))

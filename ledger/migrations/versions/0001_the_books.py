@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_api_key")),
         sa.UniqueConstraint("key_id", name=op.f("uq_api_key_key_id")),
     )
+    op.create_index(op.f("ix_api_key_role_owner"), "api_key", ["role", "owner"], unique=False)
     op.create_table(
         "book",
         sa.Column("creator_id", sa.Uuid(as_uuid=False).with_variant(sa.String(length=36), "sqlite"), nullable=False),
@@ -319,6 +320,7 @@ def downgrade() -> None:
     op.drop_table("creator")
     op.drop_table("breach")
     op.drop_table("book")
+    op.drop_index(op.f("ix_api_key_role_owner"), table_name="api_key")
     op.drop_table("api_key")
     op.drop_index(op.f("ix_account_creator_id"), table_name="account")
     op.drop_table("account")
