@@ -84,6 +84,15 @@ def statement(
     return [_line(row, schedule) for row in rows]
 
 
+def onward(
+    session: Reading, *, creator_id: str, meter: str, after_seq: int, through_seq: int, limit: int, schedule: Schedule
+) -> list[StatementLine]:
+    """Lines of a book from `after_seq` (not included) onwards, `through_seq` the last one at most."""
+    sql = f"{_LINES} AND e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?"
+    rows = db.fetch(session, sql, (creator_id, meter, after_seq, through_seq, limit))
+    return [_line(row, schedule) for row in rows]
+
+
 def one_entry(
     session: Reading, *, creator_id: str, meter: str, seq: int, schedule: Schedule
 ) -> tuple[StatementLine, Recomputed]:

@@ -180,6 +180,7 @@ TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
     ("POST", "/v1/balances/lookup"): (ANY, {"creators": ["youtube:ada"]}),
     ("GET", "/v1/creators/youtube:ada/history"): (BOOK, None),
     ("GET", "/v1/creators/youtube:ada/entries"): (STATEMENT, None),
+    ("GET", "/v1/creators/youtube:ada/entries/export"): (STATEMENT, None),
     ("GET", "/v1/creators/youtube:ada/entries/network:youtube/1"): (STATEMENT, None),
     ("GET", "/v1/creators/youtube:ada/sticks"): (BOOK, None),
     ("GET", "/v1/creators/youtube:ada/kred"): (BOOK, None),
