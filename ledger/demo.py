@@ -21,6 +21,7 @@ from ledger import (
     estimates,
     events,
     label_columns,
+    listings,
     pitches,
     posting,
     quotes,
@@ -102,6 +103,7 @@ def plant(session: Session, story: Story, *, now_us: int, pepper: bytes, schedul
         now_us=joined_us,
         handle=story.handle,
         visibility=story.visibility,
+        findable=True,
         topics=story.topics,
         terms="demo: an invented creator",
     )
@@ -111,6 +113,7 @@ def plant(session: Session, story: Story, *, now_us: int, pepper: bytes, schedul
     plot.post([each for _, days in books for ago in days if ago > LIVE for each in days[ago]], backfill=True)
     for days_ago in range(LIVE, -1, -1):
         _live(plot, books, days_ago)
+    listings.refresh(session, creator_id=creator_id, now_us=now_us, schedule=schedule)
     return plot.posted
 
 
