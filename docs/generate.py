@@ -40,6 +40,7 @@ SUBJECTS = {
     "Ways out": "exports journals restore",
     "People and keys": "creators consents personal erasure keys uses links ids",
     "Labels and sticks": "labels exposure ways label_columns labelling sticks measuring activity klout readings",
+    "Finding creators": "listings finding",
     "Who counts": "attestations graph standing favours influence",
     "Before a pitch": ("estimate estimates proposals scatter grid quotes campaigns campaign_days calibration lessons"),
     "Brands and pitches": "relationships pitches authorised",
