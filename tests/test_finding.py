@@ -226,7 +226,7 @@ SEARCHES = {
     "by a stick of few values": Search(network="youtube", sort=STICK, stick="kred.outreach"),
     "large ones by meter": Search(network="youtube", followers=Span(9_900_000)),
     "by a topic's stick": Search(network="youtube", topic="cooking", sort=STICK, stick="kred.outreach"),
-    "with a stick": Search(network="youtube", stick="kred.outreach", value=Span(12 * POINT)),
+    "with a stick": Search(network="youtube", stick="kred.outreach", value=Span(4 * POINT)),
     "nobody": Search(network="youtube", label="new", topic="cooking", followers=Span(10**9)),
 }
 ORDERED = {
