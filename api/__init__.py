@@ -25,6 +25,7 @@ from api import (
     klout,
     klout_documents,
     pages,
+    personal,
     pitches,
     policy,
     problems,
@@ -44,6 +45,7 @@ from ledger.settings import settings as process_settings
 
 RESOURCES = (
     creators.blp,
+    personal.blp,
     finding.blp,
     attestations.blp,
     events.blp,

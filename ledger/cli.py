@@ -7,15 +7,17 @@ from collections.abc import Sequence
 
 import click
 
-from ledger.commands import access, books, exports, policies, running, setup
+from ledger.commands import access, books, exports, imports, people, policies, running, setup
 from ledger.commands.terminal import TOLD, Terminal, sentence
 
 COMMANDS: Sequence[click.Command] = (
     *setup.COMMANDS,
     *running.COMMANDS,
     *books.COMMANDS,
+    *imports.COMMANDS,
     *exports.COMMANDS,
     *access.COMMANDS,
+    *people.COMMANDS,
     *policies.COMMANDS,
 )
 
