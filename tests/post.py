@@ -1,6 +1,7 @@
 """Post for webhooks: endpoints and messages made by hand, and receivers that behave in all sorts of ways."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -40,8 +41,8 @@ def queue(database: Database, webhook: Webhook, *books: int, now_us: int = 1) ->
 
 def rows(database: Database, columns: str, webhook: Webhook | None = None) -> list[tuple[Any, ...]]:
     """Columns of deliveries in their sequence."""
-    where = f" WHERE webhook_id = '{webhook.webhook_id}'" if webhook else ""
-    sql = f"SELECT {columns} FROM delivery{where} ORDER BY webhook_id, sequence"
+    where = f"webhook_id = '{webhook.webhook_id}'" if webhook else "1 = 1"
+    sql = f"SELECT {columns} FROM delivery WHERE {where} ORDER BY webhook_id, sequence"
     return database.read(lambda reader: reader.fetch(sql, ()))
 
 
@@ -55,7 +56,18 @@ def wait_until(is_so: Callable[[], object]) -> None:
 
 # Receivers
 
-Behaviour = Callable[[BaseHTTPRequestHandler], None]
+
+class Handler(BaseHTTPRequestHandler):
+    """A request at a receiver; `over` is set when the test is."""
+
+    protocol_version = "HTTP/1.1"
+    over: threading.Event
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+Behaviour = Callable[[Handler], None]
 
 
 @dataclass
@@ -95,7 +107,7 @@ class Receiver:
 def status(code: int, **headers: str) -> Behaviour:
     """Answers with a status and a small body."""
 
-    def answer(handler: BaseHTTPRequestHandler) -> None:
+    def answer(handler: Handler) -> None:
         handler.send_response(code)
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
@@ -110,13 +122,13 @@ OK = status(200)
 
 
 @contextmanager
-def receiving(*script: Behaviour, then: Behaviour = OK, on: Receiver | None = None) -> Iterator[Receiver]:
+def receiving(*script: Behaviour, then: Behaviour = OK, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """A receiver that behaves by a script, a request each, and `then` for all that follow."""
     behaviours, lock = list(script), threading.Lock()
-    receiver = on or Receiver("")
+    receiver = Receiver("")
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Own(Handler):
+        over = receiver.over
 
         def do_POST(self) -> None:
             """Take what came, and behave."""
@@ -129,14 +141,13 @@ def receiving(*script: Behaviour, then: Behaviour = OK, on: Receiver | None = No
             except OSError:
                 self.close_connection = True
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
     server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    receiver.url = f"http://127.0.0.1:{server.server_address[1]}/hooks"
+    receiver.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}/hooks"
     try:
         yield receiver
     finally:
