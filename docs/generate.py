@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from api import codes
 from ledger import kinds, policy
+from ledger import messages as message_types
 from ledger.cli import main as command_line
 from ledger.kinds.facts import Choice, Flag, Share, Whole, fields_of, show_ppm
 from ledger.settings import DEFAULT_FILE, PREFIX, Settings
@@ -47,7 +48,8 @@ SUBJECTS = {
     "Putting right": "disputes reversals",
     "What would be under other rules": "simulation simulation_report rehearsal",
     "By the clock": "claims settlement overdue",
-    "The database": "db engines tables migrations errors settings",
+    "Telling others": "messages news outbox recipients webhooks envelopes deliveries",
+    "The database": "db engines tables migrations errors notation settings",
     "Running it": "cli commands processes health demo stories",
 }
 
@@ -133,6 +135,14 @@ def _help(path: list[str], command: click.Command) -> Iterator[str]:
                 yield from _help([*path, name], found)
 
 
+def messages() -> str:
+    """Every type of message that webhooks are told of, and what each says besides the common members."""
+    lines = ["| type | when | says besides |", "|---|---|---|"]
+    for name, when in message_types.TYPES.items():
+        lines.append(f"| `{name}` | {when} | {', '.join(f'`{member}`' for member in message_types.MEMBERS[name])} |")
+    return "\n".join(lines)
+
+
 def problems() -> str:
     """Every code of a problem, with its status, what it means and what to do."""
     rows = [f"| `{code.name}` | {code.status} | {code.means} | {code.advice} |" for code in codes.every()]
@@ -154,6 +164,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "scale": ("economy.md", scenes.scale_table),
     "parameters": ("economy.md", parameters),
     "kinds": ("api.md", event_kinds),
+    "messages": ("api.md", messages),
     "problems": ("api.md", problems),
     "modules": ("map.md", modules),
     "commands": ("operating.md", commands),

@@ -41,6 +41,29 @@ TYPES = {
     "policy.announced": "New rules take effect on a day to come.",
     "webhook.test": "Somebody asked for it, to see whether messages arrive.",
 }
+_STEP, _STEPS = ("seq", "event_id"), ("accepted", "declined", "ended", "blocked", "unblocked")
+_PITCH = (*_STEP, "pitch", "brand")
+MEMBERS = {
+    "balance.changed": ("first_seq", "last_seq", "standing", "change", "lines"),
+    "label.changed": (*_STEP, "from", "to"),
+    "pitch.held": (*_PITCH, "disclosure", "quoted", "held", "expires_at"),
+    **dict.fromkeys(("pitch.accepted", "pitch.declined", "pitch.withdrawn", "pitch.expired"), (*_PITCH, "by")),
+    "pitch.published": (*_PITCH, "disclosure", "captured"),
+    "pitch.outcome": (*_PITCH, "ratio"),
+    "pitch.recorded": (*_STEP, "brand", "disclosure", "captured"),
+    "pitch.undisclosed": (*_STEP, "brand"),
+    "relationship.introduced": (*_STEP, "brand"),
+    **dict.fromkeys(tuple(f"relationship.{step}" for step in _STEPS), (*_STEP, "brand", "by")),
+    "allegation.opened": (*_STEP, "severity", "category", "by"),
+    "allegation.answered": (*_STEP, "stance"),
+    "allegation.substantiated": (*_STEP, "by"),
+    "allegation.dismissed": (*_STEP, "by"),
+    "breach.recorded": (*_STEP, "severity", "category"),
+    **dict.fromkeys(("breach.evaded", "breach.owned", "breach.cleared"), _STEP),
+    **dict.fromkeys(("dispute.opened", "dispute.resolved"), ("seq", "dispute", "status")),
+    "policy.announced": ("policy", "name", "effective_day"),
+    "webhook.test": (),
+}  # what each says besides whom it is about and when
 BRAND_FAMILIES = ("pitch.", "relationship.")
 NOT_FOR_BRANDS = ("pitch.recorded", "pitch.undisclosed")  # told of a brand, of creators who may never have met it
 FOR_ALL = ("policy.announced", "webhook.test")

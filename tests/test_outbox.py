@@ -11,7 +11,7 @@ import pytest
 from ledger import audit, creators, db, disputes, envelopes, events, keys, outbox, posting, rules, settlement, webhooks
 from ledger.db import Database
 from ledger.kinds import KINDS
-from ledger.messages import TYPES, for_role
+from ledger.messages import MEMBERS, TYPES, for_role
 from ledger.posting import AtomicRefused
 from ledger.webhooks import Webhook
 from tests.desk import METER, PEPPER, RULES, Counter, noon, tell, variant
@@ -134,6 +134,7 @@ def test_a_call_is_told_of_once_a_book(counter: Counter) -> None:
     assert body["lines"] == {"engagement": 5, "post": 1}
     assert (body["first_seq"], body["last_seq"], body["meter"]) == (1, 6, METER)
     assert body["standing"] == body["change"] == "5.000000"
+    assert {*body} == {"creator_id", "meter", "recorded_at", *MEMBERS["balance.changed"]}
 
 
 def test_time_that_passes_is_no_news(counter: Counter) -> None:
@@ -230,6 +231,7 @@ def test_what_happened_is_told_of_by_its_name(counter: Counter, name: str) -> No
     digits = creator.replace("-", "")
     shown = {k: v.format(creator=digits) if isinstance(v, str) else v for k, v in expected.items()}
     assert {k: body.get(k) for k in expected} == shown
+    assert {*body} == {"creator_id", "meter", "recorded_at", *MEMBERS[name]}
     assert (body["creator_id"], body["meter"] in (METER, NIKE)) == (creator, True)
     assert counter.rows(
         "SELECT event_id FROM entry WHERE creator_id = ? AND meter = ? AND seq = ?", creator, body["meter"], body["seq"]
@@ -257,6 +259,7 @@ def test_a_label_is_told_of_from_and_to(counter: Counter) -> None:
     name, body = waiting(counter)[-1]
     assert (name, body["from"]) == ("label.changed", "new")
     assert body["to"] == counter.book().label
+    assert {*body} == {"creator_id", "meter", "recorded_at", *MEMBERS["label.changed"]}
 
 
 def test_disputes_and_new_rules_are_told_of(counter: Counter) -> None:
@@ -283,13 +286,14 @@ def test_disputes_and_new_rules_are_told_of(counter: Counter) -> None:
     bodies = [body for _, body in waiting(counter)]
     assert (bodies[2]["dispute"], bodies[2]["seq"], bodies[4]["status"]) == (found.name, seq, "upheld")
     assert (bodies[5]["policy"], bodies[5]["name"]) == (later.version, "later")
-    assert "creator_id" not in bodies[5]
+    assert {*bodies[5]} == {"recorded_at", *MEMBERS["policy.announced"]}
+    assert {*bodies[4]} == {"creator_id", "meter", "recorded_at", *MEMBERS["dispute.resolved"]}
 
 
 def test_every_type_there_is_is_seen_here() -> None:
     """No type stands in the list that nothing comes to."""
     seen = {*STORIES, "balance.changed", "label.changed", "dispute.opened", "dispute.resolved", "policy.announced"}
-    assert seen | {"webhook.test"} == set(TYPES)
+    assert seen | {"webhook.test"} == set(TYPES) == set(MEMBERS)
 
 
 # To whom it is told
