@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from ledger.db import Database
 from ledger.settings import Settings
+from tests.contract import Judged
 
 DAY_US = 86_400_000_000
 NOW_US = 1_795_448_000_000_000  # 2026-11-23, in the afternoon
@@ -93,6 +94,7 @@ def app(api_settings: Settings, clock: Clock) -> Iterator[Flask]:
     from ledger import policy, rules
 
     made = create_app(api_settings)
+    made.test_client_class = Judged
     ledger = made.extensions["trust_ledger"]
     ledger.clock = clock
     ledger.database.write(lambda session: rules.install(session, policy.builtin(), effective_day=0, now_us=1))

@@ -7,12 +7,14 @@ from typing import Any
 import jsonschema_rs
 import orjson
 import pytest
+from flask import Flask
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from ledger import kinds
 from ledger.kinds.facts import Choice, Flag, Name, Share, Whole, fields_of
 from ledger.settings import Settings
 from tests.api_fixtures import Holder, event
+from tests.contract import judge
 
 Json = dict[str, Any]
 
@@ -221,3 +223,22 @@ def test_every_member_of_an_answer_is_explained(document: Json, name: str) -> No
     """No figure has to be guessed from its name."""
     members = document["components"]["schemas"][f"{name}Out"]["properties"]
     assert [member for member, told in members.items() if not told.get("description")] == []
+
+
+def test_an_answer_that_is_not_documented_is_found(app: Flask, partner: Holder) -> None:
+    """The judge of all other tests' answers finds a wrong status, a member that is missing, and a wrong type."""
+    answer = partner.get("/v1/policy")
+    body = answer.json
+
+    def doctored(body: object, status: int = 200) -> Any:
+        changed = answer.__class__(
+            [orjson.dumps(body)], str(status), answer.headers, answer.request, content_type="application/json"
+        )
+        del changed.headers["Content-Length"]
+        return changed
+
+    judge(app, doctored(body))
+    lacking = {name: value for name, value in body.items() if name != min(body)}
+    for wrong in (doctored(body, 418), doctored(lacking), doctored(17)):
+        with pytest.raises(AssertionError):
+            judge(app, wrong)
