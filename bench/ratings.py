@@ -23,7 +23,7 @@ from typing import Any
 import orjson
 
 from bench import FOUNDING, SCHEDULE, Client, Engine, data_of, engines, key_of, machine, now_us, serving, show, timed
-from ledger import creators, imports, policy
+from ledger import creators, policy, ratings
 from ledger.creators import AccountOf
 from ledger.db import Database, Session
 from ledger.economy import PPM
@@ -98,7 +98,7 @@ def read(path: Path) -> list[Rating]:
     """The file's lines in time order, read as the import reads them."""
     found = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        told = imports.read_rating(line)
+        told = ratings.read_rating(line)
         found.append(
             Rating(number, told.external_id, int(line.split(",")[2]), told.occurred_at_us, told.kind, told.facts)
         )

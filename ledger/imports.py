@@ -6,9 +6,7 @@ nothing twice. How far a file came is kept in the transaction of each batch: a k
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
@@ -20,13 +18,13 @@ from ledger.creators import AccountOf
 from ledger.db import Database, Session
 from ledger.errors import InvalidEvent, LedgerError
 from ledger.events import NewEvent
+from ledger.formats import BadLine, Format, Item, Told, raw_lines, text_of
 from ledger.policy import Schedule
+from ledger.ratings import RATINGS
 
 BATCH = 1_000
-LONGEST_LINE = 4_096
 MOST_NAMED = 1_000
-_RATING = re.compile(r"-?[0-9]{1,2}")
-_SECONDS = re.compile(r"([0-9]{1,11})(?:\.([0-9]{1,9}))?")
+FORMATS: dict[str, Format] = {RATINGS.name: RATINGS}  # those that need no more said than their name
 
 Named = tuple[int, str]
 Progress = Callable[[int, int], object]
@@ -38,31 +36,13 @@ class UnknownFormat(LedgerError):
     code = "unknown_format"
 
 
-class BadLine(ValueError):
-    """A line that says nothing that can be posted; the text says why."""
-
-
-class Told(NamedTuple):
-    """What a line says: of whom, by whom, and the event it makes. `occurred_at_us` in microseconds."""
-
-    external_id: str
-    kind: str
-    facts: dict[str, object]
-    occurred_at_us: int
-    identity: str
-
-
 @dataclass(frozen=True, slots=True)
-class Format:
-    """A file format: how a line is read (raises BadLine), what a first line is that only names the columns.
+class Agreed:
+    """How the creators in a file agreed to be in the ledger: when (microseconds), to what, where the proof is."""
 
-    `network` is where the caller names none.
-    """
-
-    name: str
-    read: Callable[[str], Told]
-    is_header: Callable[[str], bool]
-    network: str
+    at_us: int
+    terms: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +50,7 @@ class Summary:
     """What became of a file's lines, each counted once. `skipped` were done by an earlier run, or are a header.
 
     `bad` and `refusals` name the first 1,000 each as (line number, why); `bad_lines` and `refused` count all.
+    `ignored` counts by reason what is not for these books.
     """
 
     lines: int
@@ -80,6 +61,7 @@ class Summary:
     bad_lines: int
     bad: list[Named]
     refusals: list[Named]
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -94,6 +76,7 @@ class Count:
     bad_lines: int = 0
     bad: list[Named] = field(default_factory=list)
     refusals: list[Named] = field(default_factory=list)
+    ignored: dict[str, int] = field(default_factory=dict)
 
     def name_bad(self, number: int, why: str) -> None:
         """Count a bad line, and name it unless too many are named already."""
@@ -101,9 +84,13 @@ class Count:
         if len(self.bad) < MOST_NAMED:
             self.bad.append((number, why))
 
-    def add(self, numbers: Sequence[int], receipts: Sequence[events.Receipt]) -> None:
+    def ignore(self, why: str) -> None:
+        """Count what is not for these books."""
+        self.ignored[why] = self.ignored.get(why, 0) + 1
+
+    def add(self, lines: Sequence[Line], receipts: Sequence[events.Receipt]) -> None:
         """Count what a batch's receipts say."""
-        for number, receipt in zip(numbers, receipts, strict=True):
+        for line, receipt in zip(lines, receipts, strict=True):
             if receipt.status == "posted":
                 self.posted += 1
             elif receipt.status == "replayed":
@@ -111,7 +98,7 @@ class Count:
             else:
                 self.refused += 1
                 if len(self.refusals) < MOST_NAMED:
-                    self.refusals.append((number, str(receipt.detail)))
+                    self.refusals.append((line.number, str(receipt.detail)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +113,7 @@ class Run:
     pepper: bytes
     schedule: Schedule
     clock: Callable[[], int]
+    agreed: Agreed | None
 
 
 @dataclass(slots=True)
@@ -137,14 +125,20 @@ class Latest:
     times: dict[str, int] = field(default_factory=dict)
 
 
-Line = tuple[int, NewEvent | None]
+class Line(NamedTuple):
+    """A line's place in the reading and its number in the file, with its event unless there is none."""
+
+    place: int
+    number: int
+    event: NewEvent | None = None
+    consent_at_us: int | None = None
 
 
 def import_file(
     database: Database,
     *,
     path: Path,
-    format: str,  # noqa: A002 - what the command line calls it
+    format: str | Format,  # noqa: A002 - what the command line calls it
     source: str,
     pepper: bytes,
     schedule: Schedule,
@@ -152,16 +146,17 @@ def import_file(
     progress: Progress | None = None,
     network: str | None = None,
     batch: int = BATCH,
+    agreed: Agreed | None = None,
 ) -> Summary:
-    """Backfill a file's lines in file order, enrolling whoever they are about.
+    """Backfill a file's lines in the order of their reading, enrolling whoever they are about and who `agreed`.
 
     `clock` gives microseconds; `progress` is called with (lines done, lines in all) after each batch.
-    Bad lines are named, never fatal. Raises UnknownFormat, OSError, Unavailable.
+    Bad lines are named, never fatal. Raises UnknownFormat, UnreadableFile, OSError, Unavailable.
     """
-    known = named(format)
+    known = named(format) if isinstance(format, str) else format
     chosen = network or known.network
-    digest, total = _digest(path, f"{known.name}\0{chosen}\0".encode())
-    run = Run(database, digest, known, chosen, source, pepper, schedule, clock)
+    digest, total = _digest(path, f"{known.name}\0{chosen}\0{known.key}".encode())
+    run = Run(database, digest, known, chosen, source, pepper, schedule, clock, agreed)
     done = _lines_done(run)
     count = Count()
     with path.open("rb") as file:
@@ -169,7 +164,7 @@ def import_file(
         while chunk := list(islice(lines, batch)):
             _post_chunk(run, chunk, count, done)
             if progress is not None:
-                progress(chunk[-1][0], total)
+                progress(chunk[-1].place, max(total, chunk[-1].place))
     fields = (getattr(count, name) for name in Summary.__slots__)
     return Summary(*fields)
 
@@ -192,58 +187,70 @@ def _digest(path: Path, head: bytes) -> tuple[str, int]:
 
 
 def _lines(run: Run, file: BinaryIO, count: Count) -> Iterator[Line]:
-    """Every line of the file by number, with its event unless the line is bad or names the columns."""
-    latest: dict[str, Latest] = {}
-    for number, raw in enumerate(raw_lines(file), start=1):
-        count.lines = number
+    """Every line of the file, with its event unless it is bad, is ignored or names the columns."""
+    latest: dict[tuple[str, str], Latest] = {}
+    for place, item in enumerate(run.format.items(file), start=1):
+        count.lines = place
         try:
-            text = text_of(raw, number)
-            if number == 1 and run.format.is_header(text):
-                count.skipped += 1
-                yield number, None
-                continue
-            told = run.format.read(text)
-            times = _times_told(latest, told, number, now_us=run.clock())
-            yield number, _event(run, told, times)
+            yield Line(place, item.number, *_event(run, item, latest, count))
         except BadLine as bad:
-            count.name_bad(number, str(bad))
-            yield number, None
+            count.name_bad(item.number, str(bad))
+            yield Line(place, item.number)
         except InvalidEvent as invalid:
-            count.name_bad(number, invalid.detail)
-            yield number, None
+            count.name_bad(item.number, _in_columns(run.format, invalid))
+            yield Line(place, item.number)
 
 
-def raw_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Lines without their ends; one that is too long is cut just past the limit, its rest is dropped."""
-    while raw := file.readline(LONGEST_LINE + 2):
-        rest = raw
-        while len(rest) == LONGEST_LINE + 2 and not rest.endswith(b"\n"):
-            rest = file.readline(LONGEST_LINE + 2)
-        yield raw.removesuffix(b"\n").removesuffix(b"\r")
+def _event(
+    run: Run, item: Item, latest: dict[tuple[str, str], Latest], count: Count
+) -> tuple[NewEvent | None, int | None]:
+    """The event that a line makes, if any, and when its creator agreed. Raises BadLine or InvalidEvent."""
+    told = item.told
+    if item.bad:
+        raise BadLine(item.bad)
+    if told is None:
+        if item.ignored:
+            count.ignore(item.ignored)
+        else:
+            count.skipped += 1
+        return None, None
+    times = _times_told(latest, run, told, item.number)
+    if told.consent_at_us is not None and not events.EARLIEST_US <= told.consent_at_us <= run.clock() + events.SKEW_US:
+        raise BadLine("the consent must not be before the year 2000 or in the future")
+    event = events.new_event(
+        creator=f"{told.network or run.network}:{told.external_id}",
+        meter=None,
+        source=run.source,
+        external_ref=told.external_ref or _reference(run, told, times),
+        kind=told.kind,
+        facts=told.facts,
+        occurred_at_us=told.occurred_at_us,
+        pepper=run.pepper,
+    )
+    return event, told.consent_at_us
 
 
-def text_of(raw: bytes, number: int) -> str:
-    """What a line says. Raises BadLine where it is too long, not UTF-8, or blank."""
-    if len(raw) > LONGEST_LINE:
-        raise BadLine(f"longer than {LONGEST_LINE} bytes")
-    try:
-        text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        raise BadLine(f"not UTF-8 at byte {error.start}") from error
-    if "\0" in text:
-        raise BadLine("holds a NUL character")
-    if not text.strip():
-        raise BadLine("is empty")
-    return text
+def _reference(run: Run, told: Told, times: int) -> str:
+    # Sealed, because a plain hash of so few digits could be guessed back to the person who acted.
+    sealed = events.seal(run.pepper, f"{run.network}\0{told.identity}")
+    return f"{run.format.name}:{sealed}" + (f":{times}" if times > 1 else "")
 
 
-def _times_told(latest: dict[str, Latest], told: Told, number: int, *, now_us: int) -> int:
+def _in_columns(known: Format, invalid: InvalidEvent) -> str:
+    """What is wrong with an event, by the columns of the file where it has some."""
+    if not known.columns:
+        return invalid.detail
+    return "; ".join(f"column {known.columns.get(where, where)!r}: {what}" for where, what in invalid.errors)
+
+
+def _times_told(latest: dict[tuple[str, str], Latest], run: Run, told: Told, number: int) -> int:
     """How often the file has said this very thing by now. A book is filled in time order or not at all."""
-    if told.occurred_at_us > now_us + events.SKEW_US:
+    if told.occurred_at_us > run.clock() + events.SKEW_US:
         raise BadLine("lies in the future")
-    last = latest.get(told.external_id)
+    whose = (told.network, told.external_id)
+    last = latest.get(whose)
     if last is None or told.occurred_at_us > last.occurred_at_us:
-        last = latest[told.external_id] = Latest(told.occurred_at_us, number)
+        last = latest[whose] = Latest(told.occurred_at_us, number)
     elif told.occurred_at_us < last.occurred_at_us:
         raise BadLine(f"out of order: it happened before line {last.number}, which is about the same creator")
     times = last.times.get(told.identity, 0) + 1
@@ -251,34 +258,19 @@ def _times_told(latest: dict[str, Latest], told: Told, number: int, *, now_us: i
     return times
 
 
-def _event(run: Run, told: Told, times: int) -> NewEvent:
-    # Sealed, because a plain hash of so few digits could be guessed back to the person who acted.
-    sealed = events.seal(run.pepper, f"{run.network}\0{told.identity}")
-    return events.new_event(
-        creator=f"{run.network}:{told.external_id}",
-        meter=None,
-        source=run.source,
-        external_ref=f"{run.format.name}:{sealed}" + (f":{times}" if times > 1 else ""),
-        kind=told.kind,
-        facts=told.facts,
-        occurred_at_us=told.occurred_at_us,
-        pepper=run.pepper,
-    )
-
-
 def _post_chunk(run: Run, chunk: Sequence[Line], count: Count, done: int) -> None:
-    good = [(number, event) for number, event in chunk if event is not None and number > done]
-    count.skipped += sum(event is not None and number <= done for number, event in chunk)
-    if chunk[-1][0] <= done:
+    said = [line for line in chunk if line.event is not None]
+    good = [line for line in said if line.place > done]
+    count.skipped += len(said) - len(good)
+    if chunk[-1].place <= done:
         return
-    receipts = run.database.write(
-        lambda session: _post(session, run, [event for _, event in good], through=chunk[-1][0])
-    )
-    count.add([number for number, _ in good], receipts)
+    receipts = run.database.write(lambda session: _post(session, run, good, through=chunk[-1].place))
+    count.add(good, receipts)
 
 
-def _post(session: Session, run: Run, batch: Sequence[NewEvent], *, through: int) -> list[events.Receipt]:
-    _enrol(session, run, {str(event.creator.external_id) for event in batch})
+def _post(session: Session, run: Run, lines: Sequence[Line], *, through: int) -> list[events.Receipt]:
+    _enrol(session, run, lines)
+    batch = [line.event for line in lines if line.event is not None]
     receipts = posting.post(session, events=batch, clock=run.clock, schedule=run.schedule, backfill=True)
     db.execute(
         session,
@@ -290,20 +282,33 @@ def _post(session: Session, run: Run, batch: Sequence[NewEvent], *, through: int
     return receipts
 
 
-def _enrol(session: Session, run: Run, external_ids: set[str]) -> None:
-    """Enrol whoever is new. The operator answers for the consent: the file is theirs to import."""
-    names = {(run.network, external_id) for external_id in external_ids}
-    for network, external_id in sorted(names - lookups.accounts(session, names).keys()):
-        now_us = run.clock()
+def _enrol(session: Session, run: Run, lines: Sequence[Line]) -> None:
+    """Enrol whoever is new and agreed. Of whoever did not, every line is refused: there is no such creator."""
+    agreed: dict[tuple[str, str], Agreed] = {}
+    for line in lines:
+        if line.event is not None and (consent := _consent(run, line)):
+            ref = line.event.creator
+            agreed.setdefault((str(ref.network), str(ref.external_id)), consent)
+    for network, external_id in sorted(agreed.keys() - lookups.accounts(session, set(agreed)).keys()):
+        consent = agreed[network, external_id]
         creators.enrol(
             session,
             display_name=external_id,
             accounts=[AccountOf(network, external_id)],
-            consent_at_us=now_us,
+            consent_at_us=consent.at_us,
             enrolled_by=f"import:{run.format.name}",
-            now_us=now_us,
-            terms=f"import: {run.source}",
+            now_us=run.clock(),
+            terms=consent.terms or f"import: {run.source}",
+            evidence=consent.evidence,
         )
+
+
+def _consent(run: Run, line: Line) -> Agreed | None:
+    """How the creator of a line agreed: as the line says, the operator, or nobody."""
+    base = run.agreed or (Agreed(run.clock()) if run.format.enrols else None)
+    if line.consent_at_us is None:
+        return base
+    return Agreed(line.consent_at_us, *((base.terms, base.evidence) if base else ()))
 
 
 def _lines_done(run: Run) -> int:
@@ -313,45 +318,4 @@ def _lines_done(run: Run) -> int:
     return rows[0][0] if rows else 0
 
 
-def read_rating(text: str) -> Told:
-    """source,target,rating,time: one person's rating of another, -10 to 10 and never 0. Raises BadLine."""
-    try:
-        columns = next(csv.reader([text], strict=True))
-    except csv.Error as error:
-        raise BadLine(f"not CSV: {error}") from error
-    if len(columns) != 4:
-        raise BadLine(f"has {len(columns)} columns, expected source,target,rating,time")
-    rater, rated, given, seconds = columns
-    if rater == rated:
-        raise BadLine("rates itself")
-    rating = _rating(given)
-    occurred_at_us = _micros(seconds)
-    identity = "\0".join((rater, rated, str(rating), str(occurred_at_us)))
-    if rating < 0:
-        facts: dict[str, object] = {"severity": -(4 * rating // 10), "category": "other"}
-        return Told(rated, "breach", facts, occurred_at_us, identity)
-    facts = {"act": "rating", "engager": rater, "strength": "1" if rating == 10 else f"0.{rating}"}
-    return Told(rated, "engagement", facts, occurred_at_us, identity)
-
-
-def is_rating_header(text: str) -> bool:
-    """Whether a line has the columns of a rating, with words where its numbers would be."""
-    columns = text.split(",")
-    return len(columns) == 4 and not any(character.isdigit() for column in columns[2:] for character in column)
-
-
-def _rating(text: str) -> int:
-    if not _RATING.fullmatch(text) or not 1 <= abs(int(text)) <= 10:
-        raise BadLine(f"rating {text[:20]!r} is not a whole number from -10 to 10 other than 0")
-    return int(text)
-
-
-def _micros(text: str) -> int:
-    """Unix seconds as microseconds, exactly; places past the sixth are cut."""
-    match = _SECONDS.fullmatch(text)
-    if match is None:
-        raise BadLine(f"time {text[:20]!r} is not a count of seconds since 1970")
-    return int(match[1]) * 1_000_000 + int((match[2] or "")[:6].ljust(6, "0"))
-
-
-FORMATS: dict[str, Format] = {"ratings": Format("ratings", read_rating, is_rating_header, "otc")}
+__all__ = ["FORMATS", "Agreed", "BadLine", "Format", "Summary", "UnknownFormat", "import_file", "raw_lines", "text_of"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ledger import db, imports, policy
+from ledger import db, imports, policy, ratings
 from ledger.imports import Summary
 
 NOW_US = 1_795_392_000_000_000  # 2026-11-23
@@ -37,7 +37,7 @@ def test_ratings_become_engagement_and_breaches(database: db.Database, tmp_path:
 @pytest.mark.parametrize(("rating", "severity"), [(-1, 1), (-2, 1), (-3, 2), (-5, 2), (-6, 3), (-8, 4), (-10, 4)])
 def test_the_worse_a_rating_the_graver_the_breach(rating: int, severity: int) -> None:
     """Severity is four tenths of the size of a rating, rounded up."""
-    assert imports.read_rating(f"a,b,{rating},1289241911").facts["severity"] == severity
+    assert ratings.read_rating(f"a,b,{rating},1289241911").facts["severity"] == severity
 
 
 def test_backfill_records_each_line_at_its_own_time(database: db.Database, tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def run(database: db.Database, path: Path, **given: Any) -> Summary:
 
 def told(**counts: int) -> Summary:
     """A summary with these counts, and nothing else of note."""
-    none = dict.fromkeys(("lines", "posted", "replayed", "refused", "skipped", "bad_lines"), 0)
+    none: dict[str, Any] = dict.fromkeys(("lines", "posted", "replayed", "refused", "skipped", "bad_lines"), 0)
     return Summary(**(none | counts), bad=[], refusals=[])
 
 
