@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from flask import Response, current_app, request
 from flask.json.provider import JSONProvider
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
 from api.problems import MalformedBody, TooLarge, WrongMediaType
@@ -92,8 +93,8 @@ def _received(limit: int) -> bytes:
         request.max_content_length = limit + 1  # at its own limit werkzeug would cut such a body and say nothing
     try:
         data = request.get_data(cache=False)
-    except ClientDisconnected as gone:
-        raise MalformedBody("the body broke off before its end") from gone
+    except (ClientDisconnected, ParseException) as broken:
+        raise MalformedBody("the body broke off before its end, or its chunks are not well formed") from broken
     if len(data) > limit:
         raise TooLarge(f"the body is longer than {limit} bytes")
     if request.content_length is not None and len(data) != request.content_length:
