@@ -7,16 +7,20 @@ names the first document or chart that is out of date.
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import contract
+import orjson
 import scenes
 from click.testing import CliRunner
+from pydantic import SecretStr
 
-from api import codes
+from api import codes, create_app, document
 from ledger import kinds, policy
 from ledger import messages as message_types
 from ledger.cli import main as command_line
@@ -36,6 +40,7 @@ SUBJECTS = {
         " kinds/outcome kinds/breach kinds/apology kinds/allegation kinds/relationship kinds/reversal kinds/notice"
     ),
     "Writing": "events posting batches books lookups contexts memory upkeep keeping own imports arrays answers",
+    "Ways in": "imports formats columns activities ratings",
     "Reading": "queries statements histories hindsight breaches readers",
     "Proof": "audit replay aside stored traces chain checkpoints",
     "Ways out": "exports journals restore",
@@ -193,18 +198,42 @@ def draw(*, check: bool) -> str:
     return ""
 
 
+def agree(*, check: bool) -> str:
+    """Write the golden OpenAPI document, or say why it is not what is served; empty where all is well.
+
+    One that would break a client of the document before is not written, unless BREAKING is set in the environment.
+    """
+    path = DOCS / "openapi.json"
+    secret = SecretStr("none")
+    app = create_app(Settings(database_url="sqlite:///:memory:", pepper=secret, signing_key=secret))
+    new = orjson.loads(app.extensions[document.NAME])
+    old = orjson.loads(path.read_bytes()) if path.exists() else new
+    broken = [] if "BREAKING" in os.environ else contract.breaks(old, new)
+    for what in broken:
+        print(f"breaks clients: {what}")
+    if broken:
+        return "would break clients: keep what they were promised, or release it as such (BREAKING=1 make docs)"
+    if check:
+        return "" if path.exists() and new == old else "is out of date: run make docs"
+    path.write_bytes(orjson.dumps(new, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    return ""
+
+
 def run(*, check: bool) -> int:
     """Write or check all parts; returns the exit code."""
-    for name, (document, make) in PARTS.items():
-        path = DOCS / document
+    for name, (place, make) in PARTS.items():
+        path = DOCS / place
         text = path.read_text("utf-8")
         wanted = current(name, text, make())
         if check and wanted != text:
-            print(f"docs/{document} is out of date: run make docs")
+            print(f"docs/{place} is out of date: run make docs")
             return 1
         path.write_text(wanted, "utf-8")
     if stale := draw(check=check):
         print(f"docs/charts/{stale} is out of date: run make docs")
+        return 1
+    if wrong := agree(check=check):
+        print(f"docs/openapi.json {wrong}")
         return 1
     print("The generated documents are current." if check else "Written.")
     return 0
