@@ -6,9 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 import marshmallow as ma
+from flask import Response
 
-from api import auth, fields, state
+from api import auth, conditional, fields, state
 from api.blueprint import Blueprint
+from api.conditional import documented
 from ledger import lessons
 from ledger.calibration import Score
 from ledger.errors import Forbidden
@@ -70,12 +72,12 @@ class CalibrationOut(ma.Schema):
 
 @blp.get("/v1/estimates/calibration")
 @auth.requires()
-@blp.response(200, CalibrationOut())
-def get_calibration() -> dict[str, Any]:
+@documented(CalibrationOut())
+def get_calibration() -> Response:
     """How often outcomes fell within p10 to p90, and how sharp the forecasts were. One of two scopes will do."""
     need_either()
     report = state.ledger().database.read(lessons.report)
-    return show(report)
+    return conditional.answer(CalibrationOut().dump(show(report)))
 
 
 def need_either() -> None:

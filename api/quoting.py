@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import marshmallow as ma
+from flask import Response
 
-from api import auth, fields, state
+from api import auth, conditional, fields, state
 from api.blueprint import Blueprint
+from api.conditional import documented
 from api.problems import InvalidRequest
 from ledger import ids, quotes
 from ledger.economy import DAY_US
@@ -73,11 +75,10 @@ class Offered:
 
 @blp.get("/v1/estimates/<string(length=70):quote_id>")
 @auth.requires("estimates:write")
-@blp.response(200, QuoteOut())
-@blp.doc(responses={404: "NOT_FOUND"})
-def get_quote(quote_id: str) -> Offered:
+@documented(QuoteOut())
+def get_quote(quote_id: str) -> Response:
     """A quote again: its terms, until when it binds, and whether a newer one has taken its place."""
-    return found(quote_id)
+    return conditional.answer(QuoteOut().dump(found(quote_id)))
 
 
 def found(quote_id: str) -> Offered:
