@@ -86,6 +86,8 @@ def test_the_commands_are_those_promised() -> None:
         "keys",
         "attest",
         "link",
+        "export-creator",
+        "erase",
         "export",
         "restore",
         "policy",
