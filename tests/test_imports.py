@@ -242,7 +242,7 @@ def run(database: db.Database, path: Path, **given: Any) -> Summary:
     return imports.import_file(database, path=path, clock=lambda: NOW_US, **(settings | given))
 
 
-def told(**counts: int) -> Summary:
+def told(**counts: Any) -> Summary:
     """A summary with these counts, and nothing else of note."""
     none: dict[str, Any] = dict.fromkeys(("lines", "posted", "replayed", "refused", "skipped", "bad_lines"), 0)
     return Summary(**(none | counts), bad=[], refusals=[])
