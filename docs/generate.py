@@ -44,7 +44,7 @@ SUBJECTS = {
     "Reading": "queries statements histories hindsight breaches readers",
     "Proof": "audit replay aside stored traces chain checkpoints",
     "Ways out": "exports journals restore",
-    "People and keys": "creators consents personal erasure keys uses links ids",
+    "People and keys": "creators consents personal erasure keys uses quotas links ids",
     "Labels and sticks": "labels exposure ways label_columns labelling sticks measuring activity klout readings",
     "Finding creators": "listings finding",
     "Who counts": "attestations graph standing favours influence",
@@ -53,7 +53,7 @@ SUBJECTS = {
     "Putting right": "disputes reversals",
     "What would be under other rules": "simulation simulation_report rehearsal",
     "By the clock": "claims settlement overdue",
-    "Telling others": "messages news outbox recipients webhooks envelopes deliveries",
+    "Telling others": "messages news outbox recipients webhooks hosts envelopes deliveries",
     "The database": "db engines tables migrations errors notation settings",
     "Running it": "cli commands processes health demo stories",
 }
