@@ -1,16 +1,21 @@
 """Keys over HTTP: whoever has none, or not the right one, gets nowhere; a revoked one ends at once."""
 
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from ledger import db, keys, policy
+from ledger import db, keys
 from ledger.db import Database
 from ledger.errors import InvalidKey
+from ledger.keys import HOUR_US, KeyEnded
 from ledger.settings import Settings
-from tests.api_fixtures import NOW_US, Holder, event
+from tests.api_fixtures import NOW_US, PARTNER_SCOPES, Clock, Holder, event
+from tests.service import Service, prepare, serving
 
 PEPPER = b"a pepper for tests"
 
@@ -104,240 +109,274 @@ def test_keys_are_listed_without_their_secrets(books: Database, partner: Holder,
     assert made.scopes == {"balances:read", "policy:read"}
 
 
-# Every endpoint, every role: what a private creator's affairs look like to each
-
-ROLES = ("nobody", "partner", "other_partner", "brand", "creator", "stranger", "operator")
-OPEN = dict.fromkeys(ROLES, 200)
-BOOK = {
-    "nobody": 401,
-    "partner": 200,
-    "other_partner": 404,
-    "brand": 404,
-    "creator": 200,
-    "stranger": 404,
-    "operator": 200,
-}
-STATEMENT = BOOK | {"brand": 403}
-ANY = OPEN | {"nobody": 401}
-ATTEST = dict.fromkeys(OPEN, 403) | {"nobody": 401, "partner": 200, "operator": 200}
-NO_DISPUTE = "dispute_" + "0" * 64  # tests/test_api_disputes.py has those that are there
-NO_QUOTE = "quote_" + "0" * 64  # tests/test_api_estimates.py has those that are there
-NO_PITCH = "pitch_" + "0" * 64  # and tests/test_api_pitches.py, test_api_relationships.py theirs
-NO_KEY = "01936f2e-5b1c-7c3a-9f00-2b6f3c1d9e0a"  # further down are those that are there
-NO_WEBHOOK = "00000000-0000-0000-0000-000000000000"  # tests/test_api_webhooks.py has those that are there
-OURS = BOOK | {"brand": 404}
-NOT_NOW = OURS | {"partner": 409, "creator": 409, "operator": 409}
-NOWHERE = dict.fromkeys(OPEN, 404) | {"nobody": 401}
-KLOUT = {"nobody": 403}
-TABLE: dict[tuple[str, str], tuple[dict[str, int], Any]] = {
-    ("POST", "/v1/creators"): (
-        {
-            "nobody": 401,
-            "partner": 200,
-            "other_partner": 403,
-            "brand": 403,
-            "creator": 403,
-            "stranger": 403,
-            "operator": 200,
-        },
-        {
-            "display_name": "Ada",
-            "accounts": [{"network": "youtube", "external_id": "ada"}],
-            "consent": {"at": "2026-11-01T00:00:00Z"},
-        },
-    ),
-    ("GET", "/v1/creators"): (ANY, None),
-    ("GET", "/v1/creators/youtube:ada"): (BOOK, None),
-    ("PATCH", "/v1/creators/youtube:ada"): (BOOK | {"brand": 403}, {"topics": ["x"]}),
-    ("POST", "/v1/attestations"): (ATTEST, {"network": "youtube", "accounts": ["fan-1"]}),
-    ("DELETE", "/v1/attestations"): (ATTEST, {"network": "youtube", "accounts": ["fan-1"]}),
-    ("GET", "/v1/attestations?network=youtube"): (ATTEST, None),
-    ("POST", "/v1/events"): (
-        {
-            "nobody": 401,
-            "partner": 201,
-            "other_partner": 403,
-            "brand": 403,
-            "creator": 403,
-            "stranger": 403,
-            "operator": 201,
-        },
-        event("again"),
-    ),
-    ("POST", "/v1/events/batch"): (
-        {
-            "nobody": 401,
-            "partner": 200,
-            "other_partner": 200,
-            "brand": 403,
-            "creator": 403,
-            "stranger": 403,
-            "operator": 200,
-        },
-        [event("again")],
-    ),
-    ("GET", "/v1/creators/youtube:ada/balance"): (BOOK, None),
-    ("POST", "/v1/balances/lookup"): (ANY, {"creators": ["youtube:ada"]}),
-    ("GET", "/v1/creators/youtube:ada/history"): (BOOK, None),
-    ("GET", "/v1/creators/youtube:ada/entries"): (STATEMENT, None),
-    ("GET", "/v1/creators/youtube:ada/entries/export"): (STATEMENT, None),
-    ("GET", "/v1/creators/youtube:ada/entries/network:youtube/1"): (STATEMENT, None),
-    ("GET", "/v1/creators/youtube:ada/sticks"): (BOOK, None),
-    ("GET", "/v1/creators/youtube:ada/kred"): (BOOK, None),
-    ("GET", "/v1/creators/youtube:ada/readings"): (BOOK, None),
-    ("PUT", "/v1/creators/youtube:ada/readings"): (
-        BOOK | {"brand": 403},
-        {
-            "readings": [
-                {
-                    "stick": "moz-da",
-                    "value": "64.2",
-                    "low": "1",
-                    "high": "100",
-                    "read_at": "2026-11-20T09:00:00Z",
-                    "source": "its own page",
-                }
-            ]
-        },
-    ),
-    ("POST", "/v1/disputes"): (
-        {
-            "nobody": 401,
-            "partner": 403,
-            "other_partner": 403,
-            "brand": 403,
-            "creator": 201,
-            "stranger": 404,
-            "operator": 403,
-        },
-        {"meter": "network:youtube", "seq": 1, "reason": "it was not so"},
-    ),
-    ("GET", "/v1/disputes"): (ANY | {"brand": 403}, None),
-    ("GET", f"/v1/disputes/{NO_DISPUTE}"): (dict.fromkeys(OPEN, 404) | {"nobody": 401, "brand": 403}, None),
-    ("POST", f"/v1/disputes/{NO_DISPUTE}/resolve"): (
-        dict.fromkeys(OPEN, 404) | {"nobody": 401, "brand": 403, "creator": 403, "stranger": 403},
-        {"verdict": "upheld"},
-    ),
-    ("POST", "/v1/reversals"): (
-        {
-            "nobody": 401,
-            "partner": 201,
-            "other_partner": 404,
-            "brand": 403,
-            "creator": 403,
-            "stranger": 403,
-            "operator": 422,
-        },
-        {"creator": "youtube:ada", "event": "e-1", "external_ref": "undo"},
-    ),
-    ("POST", "/v1/estimates"): (
-        BOOK,
-        {"creator": "youtube:ada", "brand": "nike", "disclosure": "clear", "fit": "0.7"},
-    ),
-    ("POST", "/v1/estimates/grid"): (BOOK, {"creator": "youtube:ada", "brand": "nike"}),
-    ("GET", "/v1/estimates/calibration"): (ANY, None),
-    ("GET", f"/v1/estimates/{NO_QUOTE}"): (dict.fromkeys(OPEN, 404) | {"nobody": 401}, None),
-    ("POST", "/v1/campaigns/plan"): (
-        ANY,
-        {"brand": "nike", "creators": ["youtube:ada"], "pitches": 1, "horizon_days": 7, "floor": "0"},
-    ),
-    ("POST", "/v1/relationships"): (
-        OURS | {"partner": 201, "operator": 201, "creator": 403, "stranger": 403},
-        {"creator": "youtube:ada", "brand": "nike"},
-    ),
-    ("GET", "/v1/relationships"): (
-        ANY | {"partner": 422, "other_partner": 422, "operator": 422, "stranger": 404},
-        None,
-    ),
-    ("POST", "/v1/relationships/youtube:ada/nike/block"): (OURS, None),
-    ("GET", "/v1/relationships/youtube:ada/nike"): (OURS, None),
-    ("POST", "/v1/relationships/youtube:ada/nike/unblock"): (OURS, None),
-    ("POST", "/v1/relationships/youtube:ada/nike/accept"): (NOT_NOW, None),
-    ("POST", "/v1/relationships/youtube:ada/nike/decline"): (NOT_NOW, None),
-    ("POST", "/v1/relationships/youtube:ada/nike/end"): (OURS, None),
-    ("POST", "/v1/pitches"): (NOWHERE | {"creator": 403, "stranger": 403}, {"quote": "quote_" + "0" * 64}),
-    ("GET", "/v1/pitches"): (ANY, None),
-    ("GET", f"/v1/pitches/{NO_PITCH}"): (NOWHERE, None),
-    **{("POST", f"/v1/pitches/{NO_PITCH}/{step}"): (NOWHERE, None) for step in ("accept", "decline", "withdraw")},
-    ("POST", f"/v1/pitches/{NO_PITCH}/publish"): (NOWHERE, {"disclosure": "clear"}),
-    ("POST", f"/v1/pitches/{NO_PITCH}/outcome"): (NOWHERE, {"positive": 1, "negative": 1}),
-    ("GET", "/v1/policy"): (ANY, None),
-    ("POST", "/v1/policy/simulations"): (
-        dict.fromkeys(OPEN, 403) | {"nobody": 401, "operator": 200},
-        {"policy": policy.builtin().text},
-    ),
-    ("GET", "/v2/identity.json/twitter?screenName=nobody"): (NOWHERE | KLOUT, None),
-    ("GET", "/v2/identity.json/youtube/ada"): (BOOK | KLOUT, None),
-    ("GET", "/v2/identity.json/klout/1/youtube"): (NOWHERE | KLOUT, None),  # tests/test_klout_v2.py has those there are
-    **{("GET", f"/v2/user.json/1{part}"): (NOWHERE | KLOUT, None) for part in ("", "/score", "/topics", "/influence")},
-    ("GET", "/v1/keys"): (ANY, None),
-    ("POST", "/v1/keys"): (
-        dict.fromkeys(OPEN, 403) | {"nobody": 401, "operator": 201},
-        {"role": "brand", "owner": "puma"},
-    ),
-    ("GET", f"/v1/keys/{NO_KEY}"): (NOWHERE, None),
-    ("POST", f"/v1/keys/{NO_KEY}/rotate"): (NOWHERE, {}),
-    ("DELETE", f"/v1/keys/{NO_KEY}"): (NOWHERE, None),
-    ("POST", "/v1/webhooks"): (ANY | dict.fromkeys(ROLES[1:], 201), {"url": "https://example.com/trust"}),
-    ("GET", "/v1/webhooks"): (ANY, None),
-    ("GET", f"/v1/webhooks/{NO_WEBHOOK}"): (NOWHERE, None),
-    ("PATCH", f"/v1/webhooks/{NO_WEBHOOK}"): (NOWHERE, {"status": "paused"}),
-    ("DELETE", f"/v1/webhooks/{NO_WEBHOOK}"): (NOWHERE, None),
-    ("POST", f"/v1/webhooks/{NO_WEBHOOK}/rotate-secret"): (NOWHERE, {}),
-    ("GET", f"/v1/webhooks/{NO_WEBHOOK}/deliveries"): (NOWHERE, None),
-    ("POST", f"/v1/webhooks/{NO_WEBHOOK}/replay"): (NOWHERE, {"from_sequence": 1}),
-    ("POST", f"/v1/webhooks/{NO_WEBHOOK}/test"): (NOWHERE, None),
-    ("GET", "/healthz"): (OPEN, None),
-    ("GET", "/readyz"): (OPEN, None),
-    ("GET", "/metrics"): (OPEN, None),
-}
+# Replaced, with an overlap
 
 
-@pytest.fixture
-def stranger(key_for: Callable[..., Holder]) -> Holder:
-    """Another creator."""
-    return key_for("creator", "00000000-0000-7000-8000-000000000000")
+def rotated(holder: Holder, key_id: str, **body: Any) -> Any:
+    """What is answered to replacing a key."""
+    return holder.post(f"/v1/keys/{key_id}/rotate", json=body)
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_every_role_gets_what_is_its_own(
-    request: pytest.FixtureRequest, role: str, partner: Holder, creator_id: str
+def test_a_key_is_replaced_with_an_overlap(partner: Holder, app: Flask, clock: Clock, creator_id: str) -> None:
+    """The new one has the same rights at once; the old one goes on for the hours named, and not a moment longer."""
+    made = rotated(partner, partner.key_id, overlap_hours=2)
+    new = Holder(app.test_client(), made.json["secret"])
+    path = "/v1/creators/youtube:ada"
+    assert (made.status_code, made.json["replaces"], made.json["status"]) == (201, partner.key_id, "live")
+    assert set(made.json["scopes"]) == set(PARTNER_SCOPES)
+    clock.now_us += 2 * HOUR_US - 1
+    assert [one.get(path).status_code for one in (partner, new)] == [200, 200]
+    assert new.get(f"/v1/keys/{partner.key_id}").json["expires_at"] == "2026-11-23T17:33:20Z"
+    clock.now_us += 1
+    assert [one.get(path).status_code for one in (partner, new)] == [401, 200]
+    assert new.get(f"/v1/keys/{partner.key_id}").json["status"] == "expired"
+
+
+def test_without_an_overlap_the_old_one_ends_at_once(partner: Holder, app: Flask) -> None:
+    """Nought hours is for a secret that got out; where nothing is said it is a day."""
+    new = Holder(app.test_client(), rotated(partner, partner.key_id, overlap_hours=0).json["secret"])
+    assert [one.get("/v1/keys").status_code for one in (partner, new)] == [401, 200]
+    newest = rotated(new, new.get("/v1/keys").json["keys"][0]["key"])
+    old = new.get(f"/v1/keys/{newest.json['replaces']}").json
+    assert (newest.status_code, old["expires_at"]) == (201, "2026-11-24T15:33:20Z")
+
+
+@pytest.mark.parametrize("hours", [-1, 721, 1.5, "24", None])
+def test_an_overlap_is_bounded(partner: Holder, hours: Any) -> None:
+    """At most thirty days, in whole hours."""
+    assert rotated(partner, partner.key_id, overlap_hours=hours).status_code == 422
+
+
+def test_a_replaced_key_outlives_itself_by_nothing(partner: Holder, key_for: Callable[..., Holder]) -> None:
+    """In its overlap it can neither be replaced again nor touch another key: it may be in the wrong hands."""
+    new = rotated(partner, partner.key_id).json["key"]
+    other = key_for("partner", "acme", networks=["youtube"], scopes=["balances:read"])
+    assert [rotated(partner, one).status_code for one in (partner.key_id, new, other.key_id)] == [403, 403, 403]
+    assert partner.delete(f"/v1/keys/{new}").status_code == 403
+    assert partner.delete(f"/v1/keys/{partner.key_id}").status_code == 200
+    assert partner.get("/v1/keys").status_code == 401
+
+
+def test_a_key_is_replaced_once(partner: Holder, operator: Holder) -> None:
+    """Whoever asks for it again, and whatever it had become: there are never two in one's place."""
+    assert rotated(operator, partner.key_id).status_code == 201
+    again = rotated(operator, partner.key_id)
+    assert (again.status_code, again.json["code"]) == (409, "key_ended")
+
+
+def test_a_replacement_is_made_once_for_two_who_ask_together(books: Database, partner: Holder) -> None:
+    """Of two at the same moment one is told that it was replaced."""
+    asked: dict[str, Any] = {"key_id": partner.key_id, "overlap_us": HOUR_US, "pepper": PEPPER, "now_us": NOW_US}
+    made, refused = [], []
+
+    def replace() -> None:
+        try:
+            made.append(books.write(lambda session: keys.rotate(session, **asked)))
+        except KeyEnded as told:
+            refused.append(told)
+
+    threads = [threading.Thread(target=replace) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(made), len(refused)) == (1, 3)
+    assert [key.replaces for key in books.read(keys.list_all)] == [None, partner.key_id]
+
+
+# A key gives away no more than it has
+
+
+def test_nobody_gets_a_key_with_more_by_a_key_with_less(partner: Holder, key_for: Callable[..., Holder]) -> None:
+    """A key of the same owner that may do less, or speaks for fewer networks, neither replaces nor ends the other."""
+    reader = key_for("partner", "acme", networks=["youtube"], scopes=["balances:read"])
+    elsewhere = key_for("partner", "acme", networks=["tiktok"], scopes=PARTNER_SCOPES)
+    for lesser in (reader, elsewhere):
+        refused = rotated(lesser, partner.key_id)
+        assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
+        assert lesser.delete(f"/v1/keys/{partner.key_id}").status_code == 403
+    assert rotated(partner, reader.key_id).status_code == 201
+
+
+def test_an_operator_hands_on_what_it_holds(key_for: Callable[..., Holder], creator_id: str) -> None:
+    """An operator makes keys for anybody, with scopes of its own alone; one bound to networks makes none."""
+    operator = key_for("operator", "ops", scopes=["operate", "balances:read", "policy:read"])
+    bound = key_for("operator", "ops", networks=["youtube"], scopes=keys.SCOPES)
+    brand = {"role": "brand", "owner": "nike"}
+    made = operator.post("/v1/keys", json=brand)
+    assert (made.status_code, made.json["scopes"]) == (201, ["balances:read", "policy:read"])
+    refused = operator.post("/v1/keys", json=brand | {"scopes": ["pitches:write"]})
+    assert (refused.status_code, "pitches:write" in refused.json["detail"]) == (403, True)
+    assert bound.post("/v1/keys", json=brand).status_code == 403
+    own = operator.post("/v1/keys", json={"role": "creator", "owner": "youtube:ada", "scopes": ["balances:read"]})
+    assert (own.status_code, own.json["owner"]) == (201, creator_id)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"role": "creator", "owner": "youtube:nobody"}, 404),
+        ({"role": "partner", "owner": "acme"}, 422),
+        ({"role": "brand", "owner": "nike", "networks": ["youtube"]}, 422),
+        ({"role": "brand", "owner": "nike", "scopes": ["events:write"]}, 422),
+        ({"role": "brand", "owner": "Nike Inc."}, 422),
+        ({"role": "king", "owner": "nike"}, 422),
+        ({"role": "brand", "owner": "nike", "secret": "mine"}, 422),
+    ],
+)
+def test_a_key_that_makes_no_sense_is_refused(operator: Holder, wrong: dict[str, Any], status: int) -> None:
+    """No key is made for a role, owner, network or scope that does not go together, and it is said which."""
+    before = len(operator.get("/v1/keys").json["keys"])
+    assert operator.post("/v1/keys", json=wrong).status_code == status
+    assert len(operator.get("/v1/keys").json["keys"]) == before
+
+
+@pytest.mark.parametrize(
+    ("role", "more", "held"),
+    [
+        ("partner", {"networks": ["youtube"]}, {"balances:read", "policy:read"}),
+        ("brand", {}, {"balances:read", "policy:read"}),
+        ("creator", {}, {"balances:read", "policy:read", "statements:read"}),
+        ("operator", {}, {"balances:read", "policy:read"}),
+    ],
+)
+def test_a_key_may_read_and_nothing_else_unless_told(
+    books: Database, creator_id: str, role: str, more: dict[str, Any], held: set[str]
 ) -> None:
-    """On every endpoint each role is let in, refused, or told that there is no such creator."""
-    partner.post("/v1/events", json=event())
-    holder = request.getfixturevalue("client" if role == "nobody" else role)
-    answers = {}
-    for (method, path), (_, body) in TABLE.items():
-        headers = {"If-Match": "*"} if method == "PATCH" else {}
-        answers[method, path] = holder.open(path, method=method, json=body, headers=headers).status_code
-    assert answers == {where: expected[role] for where, (expected, _) in TABLE.items()}
+    """The least that is of use is what a key gets by itself; whatever it gets is what its role may hold."""
+    owner = creator_id if role == "creator" else "somebody"
+    told: dict[str, Any] = {"role": role, "owner": owner, "pepper": PEPPER, "now_us": 1, **more}
+    secret, _ = books.write(lambda session: keys.create(session, **told))
+    found = books.read(lambda reader: keys.find(reader, secret=secret, pepper=PEPPER, now_us=2))
+    assert found is not None
+    assert found.scopes == held <= set(keys.may_hold(role)) <= set(keys.MAY_HOLD[role])
+    assert not {"events:backfill", "operate"} & set(keys.may_hold(role))
 
 
-def test_the_table_of_rights_is_whole(app: Flask) -> None:
-    """Every operation of the document stands in the table, so that a new one cannot be forgotten."""
-    import orjson
+# Whose keys one sees
 
-    document = orjson.loads(app.extensions["trust_ledger.document"])
-    named = {
-        "creator": "youtube:ada",
-        "meter": "network:youtube",
-        "seq": "1",
-        "dispute": NO_DISPUTE,
-        "quote_id": NO_QUOTE,
-    }
-    named |= {
-        "brand": "nike",
-        "pitch": NO_PITCH,
-        "webhook": NO_WEBHOOK,
-        "key": NO_KEY,
-        "klout_id": "1",
-        "network": "youtube",
-        "external_id": "ada",
-    }
-    documented = {
-        (method.upper(), path.format_map(named))
-        for path, operations in document["paths"].items()
-        for method in operations
-        if method != "parameters" and "{version}" not in path
-    }
-    assert documented == {(method, path.partition("?")[0]) for method, path in TABLE}
+
+def test_each_sees_its_own_keys(partner: Holder, brand: Holder, operator: Holder, other_partner: Holder) -> None:
+    """An owner sees its own, newest first and page by page; an operator all; and neither a secret."""
+    assert [key["key"] for key in partner.get("/v1/keys").json["keys"]] == [partner.key_id]
+    assert [key["owner"] for key in brand.get("/v1/keys").json["keys"]] == ["nike"]
+    first = operator.get("/v1/keys?limit=3").json
+    rest = operator.get(f"/v1/keys?limit=3&after={first['next']}").json
+    assert [key["key"] for key in first["keys"] + rest["keys"]] == [
+        holder.key_id for holder in (other_partner, operator, brand, partner)
+    ]
+    assert rest["next"] is None
+    assert "secret" not in str(first)
+
+
+def test_a_key_ends_itself(partner: Holder) -> None:
+    """The key of the request itself may be ended, whatever it may do else."""
+    ended = partner.delete(f"/v1/keys/{partner.key_id}")
+    assert (ended.status_code, ended.json["status"], ended.json["revoked_at"]) == (
+        200,
+        "revoked",
+        "2026-11-23T15:33:20Z",
+    )
+    assert partner.get("/v1/keys").status_code == 401
+
+
+def test_an_operator_ends_anybodys_key_and_twice_is_once(partner: Holder, operator: Holder, clock: Clock) -> None:
+    """The moment that is kept is that of the first time."""
+    first = operator.delete(f"/v1/keys/{partner.key_id}").json
+    clock.pass_days(1)
+    assert operator.delete(f"/v1/keys/{partner.key_id}").json == first
+    assert operator.get(f"/v1/keys/{partner.key_id}").json == first
+
+
+# A secret is shown once
+
+
+def test_a_secret_is_shown_once(operator: Holder, books: Database, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is in the answer that made it, which nobody may store, and in no other, no log, and no table."""
+    told = {"headers": {"Idempotency-Key": "once"}, "json": {"role": "brand", "owner": "nike"}}
+    made = operator.post("/v1/keys", **told)
+    again = operator.post("/v1/keys", **told)
+    secret = made.json["secret"]
+    assert made.headers["Cache-Control"] == "no-store"
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (201, "true")
+    assert again.json == made.json | {"secret": None}
+    seen = [operator.get("/v1/keys"), operator.get(f"/v1/keys/{made.json['key']}"), again]
+    seen += [Holder(operator.client, f"{secret}x").get("/v1/keys"), Holder(operator.client, secret).get("/v1/nothing")]
+    printed = capfd.readouterr()
+    assert secret not in "".join(answer.get_data(as_text=True) for answer in seen) + printed.out + printed.err
+    with books.reading() as session:
+        kept = [db.fetch(session, f"SELECT * FROM {name}") for name in ("api_key", "answer")]
+    assert secret not in str(kept)
+
+
+# When it was last used
+
+
+def last_used(holder: Holder, key_id: str) -> str | None:
+    """When a key was last used, as its owner is told."""
+    told: str | None = holder.get(f"/v1/keys/{key_id}").json["last_used_at"]
+    return told
+
+
+def test_it_is_seen_when_a_key_was_last_used(partner: Holder, operator: Holder, app: Flask, clock: Clock) -> None:
+    """To the minute: a use in the minute that is written already is not written again."""
+    uses = app.extensions["trust_ledger"].uses
+    moments = []
+    for seconds in (0, 59, 1):
+        clock.now_us += seconds * 1_000_000
+        partner.get("/v1/keys")
+        uses.write()
+        moments.append(last_used(operator, partner.key_id))
+    assert moments == ["2026-11-23T15:33:20Z", "2026-11-23T15:33:20Z", "2026-11-23T15:34:20Z"]
+    assert uses.write() is None
+
+
+def test_a_key_never_used_says_so(operator: Holder, partner: Holder) -> None:
+    """An unused key is one to end."""
+    assert last_used(operator, partner.key_id) is None
+
+
+def test_nobody_waits_for_it_to_be_written(
+    partner: Holder, api_settings: Settings, app: Flask, creator_id: str
+) -> None:
+    """A read is answered while somebody else holds the lock that writers need; the use is written later."""
+    ledger = app.extensions["trust_ledger"]
+    partner.get("/v1/policy")  # takes a slice of its quota, which is written
+    elsewhere = Database(api_settings.database_url)
+    with elsewhere.transaction() as session:
+        db.execute(session, "UPDATE api_key SET note = 'held' WHERE key_id = ?", (partner.key_id,))
+        assert partner.get("/v1/creators/youtube:ada").status_code == 200
+    elsewhere.dispose()
+    ledger.uses.write()
+    assert last_used(partner, partner.key_id) == "2026-11-23T15:33:20Z"
+
+
+def test_an_earlier_use_changes_nothing(partner: Holder, books: Database) -> None:
+    """Processes write in any order: the latest moment stays."""
+    for at_us in (NOW_US + 5, NOW_US):
+        books.write(partial(keys.used, moments=[(partner.key_id, at_us)]))
+    assert books.read(lambda reader: keys.get(reader, key_id=partner.key_id)).last_used_at_us == NOW_US + 5
+
+
+# In every worker of the real server
+
+
+def test_a_key_ends_in_every_worker_at_once(database: Database, database_url: str, tmp_path: Path) -> None:
+    """Once the answer is there, none of the workers takes the key again, neither a revoked nor a replaced one."""
+    secret = prepare(database, ["ada"])
+    with serving(database_url, key=secret, folder=tmp_path, options=["--no-jobs"]) as service:
+        assert statuses(service) == {200}
+        (own,) = service.send("GET", "/v1/keys")[1]["keys"]
+        status, made = service.send("POST", f"/v1/keys/{own['key']}/rotate", {"overlap_hours": 0})
+        assert (status, statuses(service)) == (201, {401})
+        service.key = made["secret"]
+        assert statuses(service) == {200}
+        assert service.send("DELETE", f"/v1/keys/{made['key']}")[0] == 200
+        assert statuses(service) == {401}
+    assert secret not in (tmp_path / "service.log").read_text()
+    assert made["secret"] not in (tmp_path / "service.log").read_text()
+
+
+def statuses(service: Service) -> set[int]:
+    """What the workers say to a key, each asked several times."""
+    return {service.send("GET", "/v1/creators/youtube:ada")[0] for _ in range(20)}
