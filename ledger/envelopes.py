@@ -17,7 +17,7 @@ STATUSES = ("waiting", "delivered", "dead")
 MOST_REPLAYED = 1_000
 _REPLAY_SQL = (
     "UPDATE delivery SET status = 'waiting', attempts = 0, next_at_us = ?, answered = NULL, error = NULL,"
-    " ended_at_us = NULL WHERE webhook_id = ? AND sequence >= ? AND sequence <= ?"
+    " ended_at_us = NULL WHERE webhook_id = ? AND sequence >= ? AND sequence <= ? AND (creator_id = ? OR body <> '{}')"
 )
 _ACCOUNTS_SQL = "SELECT network, external_id FROM account WHERE creator_id = ? ORDER BY network, external_id"
 
@@ -102,13 +102,14 @@ def listed(
 def replay(session: Session, *, webhook: Webhook, first: int, last: int | None, now_us: int) -> Replayed:
     """Send deliveries again from a sequence on, whatever became of them, as if for the first time.
 
-    They go in their sequence, each after those before it in its book. Raises InvalidWebhook for too many at once.
+    They go in their sequence, each after those before it in its book; those about a creator who was erased since are
+    empty, and are not sent. Raises InvalidWebhook for too many at once.
     """
     end = min(first + MOST_REPLAYED - 1, webhook.sequence) if last is None else last
     if last is not None and not first <= last < first + MOST_REPLAYED:
         raise InvalidWebhook(
             f"at most {MOST_REPLAYED} sequences at once, none before the first", pointer="/to_sequence"
         )
-    count = db.execute(session, _REPLAY_SQL, (now_us, webhook.webhook_id, first, end))
+    count = db.execute(session, _REPLAY_SQL, (now_us, webhook.webhook_id, first, end, NOBODY))
     db.execute(session, "UPDATE webhook SET quiet_until_us = 0 WHERE webhook_id = ?", (webhook.webhook_id,))
     return Replayed(first, end, count)

@@ -13,6 +13,7 @@ from ledger import books, claims, db, events, outbox, personal, posting, tables
 from ledger.db import Session
 from ledger.errors import UnknownCreator
 from ledger.events import NewEvent
+from ledger.messages import NOBODY, about
 from ledger.policy import Schedule
 
 ERASURE = tables.Erasure.__table__  # type: ignore[attr-defined]
@@ -65,7 +66,16 @@ def erase(
     db.insert(session, ERASURE, [row])  # first: from here on the database lets the events go
     removed = dict(_remove(session, creator_id, pepper=pepper, now_us=now_us))
     _finish(session, creator_id, {name: count for name, count in removed.items() if count})
+    _tell(session, creator_id, now_us=now_us)
     return True
+
+
+def _tell(session: Session, creator_id: str, *, now_us: int) -> None:
+    """Let partners know whom to forget. It is about nobody any more: by id alone, and never swept away unsent."""
+    for (meter,) in db.fetch(session, _METERS, (creator_id,)):
+        if meter.startswith("network:"):
+            told = {"creator_id": creator_id, "meter": meter}
+            outbox.say(session, about(NOBODY, meter, "creator.erased", at_us=now_us, told=told))
 
 
 def _finish(session: Session, creator_id: str, removed: dict[str, int]) -> None:

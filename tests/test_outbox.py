@@ -8,7 +8,21 @@ from typing import Any
 
 import pytest
 
-from ledger import audit, creators, db, disputes, envelopes, events, keys, outbox, posting, rules, settlement, webhooks
+from ledger import (
+    audit,
+    creators,
+    db,
+    disputes,
+    envelopes,
+    erasure,
+    events,
+    keys,
+    outbox,
+    posting,
+    rules,
+    settlement,
+    webhooks,
+)
 from ledger.db import Database
 from ledger.kinds import KINDS
 from ledger.messages import MEMBERS, TYPES, for_role
@@ -292,7 +306,15 @@ def test_disputes_and_new_rules_are_told_of(counter: Counter) -> None:
 
 def test_every_type_there_is_is_seen_here() -> None:
     """No type stands in the list that nothing comes to."""
-    seen = {*STORIES, "balance.changed", "label.changed", "dispute.opened", "dispute.resolved", "policy.announced"}
+    seen = {
+        *STORIES,
+        "balance.changed",
+        "label.changed",
+        "creator.erased",
+        "dispute.opened",
+        "dispute.resolved",
+        "policy.announced",
+    }
     assert seen | {"webhook.test"} == set(TYPES) == set(MEMBERS)
 
 
@@ -517,3 +539,26 @@ def test_an_envelope_names_accounts_only_while_there_are_any(counter: Counter) -
     assert (told["ops"]["type"], told["ops"]["timestamp"]) == ("relationship.introduced", "2026-05-27T12:00:00Z")
     counter.database.write(lambda s: db.execute(s, "DELETE FROM account WHERE creator_id = ?", (counter.ids["u2"],)))
     assert opened(made["partner"])["data"]["accounts"] == []
+
+
+def test_partners_hear_whom_to_forget(counter: Counter) -> None:
+    """An erasure is told to the partners of the creator's networks, by id alone; nothing older is sent again."""
+    enrol_twice(counter)
+    key(counter, "partner", "acme", "youtube")
+    key(counter, "partner", "bolt", "video")
+    webhook, other = hook(counter, "partner", "acme", "youtube"), hook(counter, "partner", "bolt", "video")
+    post(counter, "breach", "a", 0, severity=1, creator="youtube:u2")
+    relay(counter)
+    told: dict[str, Any] = {"creator_id": counter.ids["u2"], "erased_by": "operator:ops", "pepper": PEPPER}
+    counter.database.write(lambda s: erasure.erase(s, **told, clock=lambda: noon(1), schedule=RULES))
+    counter.database.write(erasure.sweep)
+    assert relay(counter) == 2
+    assert came(counter, other) == []
+    assert came(counter, webhook) == ["breach.recorded", "balance.changed", "creator.erased"]
+    again = counter.database.write(lambda s: envelopes.replay(s, webhook=webhook, first=1, last=3, now_us=noon(2)))
+    assert again.count == 1
+    with counter.database.reading() as session:
+        first = envelopes.listed(session, webhook_id=webhook.webhook_id, limit=1)[0]
+        sent = json.loads(envelopes.envelope(session, first, webhook))
+    assert sent["data"] == {"creator_id": counter.ids["u2"], "meter": METER, "recorded_at": "2026-05-28T12:00:00Z"}
+    assert sound(counter)
