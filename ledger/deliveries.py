@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ledger import db, envelopes, webhooks
+from ledger import db, envelopes, recipients, webhooks
 from ledger.db import Reading, Session
 from ledger.envelopes import Delivery
 from ledger.webhooks import Webhook
@@ -30,6 +30,7 @@ DUE = (
     " WHERE b.webhook_id = d.webhook_id AND b.creator_id = d.creator_id AND b.meter = d.meter"
     " AND b.status = 'waiting' AND b.sequence < d.sequence)"
 )
+_PAUSE_SQL = "UPDATE webhook SET status = 'paused', version = version + 1 WHERE webhook_id = ?"
 FREE = "w.status = 'enabled' AND w.leased_until_us <= ? AND w.quiet_until_us <= ?"
 
 
@@ -83,7 +84,10 @@ def ready(session: Reading, *, now_us: int, limit: int) -> list[str]:
 
 
 def take(session: Session, *, webhook_id: str, lease: str, now_us: int, lasts_us: int, limit: int) -> Turn | None:
-    """Lease a webhook under a name of one's own, with what may go to it. None where it is not free, or nothing may."""
+    """Lease a webhook under a name of one's own, with what may go to it. None where it is not free, or nothing may.
+
+    One whose owner holds no live key any more is paused: what was put on its way before is not sent after.
+    """
     sets = "UPDATE webhook AS w SET lease = ?, leased_until_us = ?"
     key = (webhook_id, now_us, now_us)
     if not db.execute(session, f"{sets} WHERE w.webhook_id = ? AND {FREE}", (lease, now_us + lasts_us, *key)):
@@ -94,6 +98,11 @@ def take(session: Session, *, webhook_id: str, lease: str, now_us: int, lasts_us
         return None
     rows = db.fetch(session, f"SELECT {webhooks.COLUMNS} FROM webhook w WHERE w.webhook_id = ?", (webhook_id,))
     webhook = webhooks.of_row(rows[0])
+    holder = (webhook.role, webhook.owner)
+    if holder not in recipients.living(session, holders=[holder], now_us=now_us):
+        db.execute(session, _PAUSE_SQL, (webhook_id,))
+        _give_back(session, webhook_id, lease, now_us)
+        return None
     return Turn(webhook, lease, tuple(Letter(each, envelopes.envelope(session, each, webhook)) for each in found))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from standardwebhooks import Webhook as Verifier
 
-from ledger import events, outbox, webhooks
+from ledger import events, keys, outbox, webhooks
 from ledger.db import Database
 from ledger.messages import Message
 from ledger.webhooks import Webhook
@@ -24,7 +24,9 @@ PATIENCE_S = 60
 
 
 def endpoint(database: Database, url: str = "http://127.0.0.1:9/", *, owner: str = "root", now_us: int = 1) -> Webhook:
-    """A webhook of an operator's, for everything."""
+    """A webhook of an operator's, for everything, with a key of theirs."""
+    key = {"role": "operator", "owner": owner, "pepper": PEPPER, "now_us": now_us}
+    database.write(lambda session: keys.create(session, **key))  # type: ignore[arg-type]
     told = {"role": "operator", "owner": owner, "networks": [], "url": url, "private": True, "now_us": now_us}
     return database.write(lambda session: webhooks.create(session, **told))  # type: ignore[arg-type]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ledger import deliveries, events, outbox, webhooks
+from ledger import deliveries, events, keys, outbox, webhooks
 from ledger.db import Database
 from ledger.deliveries import MOST_ATTEMPTS, RETRIES_S, SECOND_US, Attempt, Turn
 from ledger.webhooks import Webhook
@@ -285,3 +285,16 @@ def test_what_is_relayed_is_due_at_once(database: Database) -> None:
         turn.letters[0].body
         == b'{"type":"webhook.test","timestamp":"1970-01-01T00:00:00.000010Z","sequence":1,"data":{}}'
     )
+
+
+def test_what_is_on_its_way_stays_when_the_last_key_ends(database: Database) -> None:
+    """A webhook whose owner's keys were all revoked is paused as soon as something would be sent, and nothing is."""
+    webhook = endpoint(database)
+    queue(database, webhook, 1, 2)
+    (key,) = database.read(keys.list_all)
+    database.write(lambda session: keys.revoke(session, key_id=key.key_id, now_us=1))
+    assert take(database, webhook, now_us=HOUR_US) is None
+    assert database.read(lambda reader: reader.fetch("SELECT status, version, lease FROM webhook", ())) == [
+        ("paused", 2, "")
+    ]
+    assert rows(database, "status, attempts") == [("waiting", 0)] * 2
