@@ -19,6 +19,7 @@ from ledger import (
     audit,
     checkpoints,
     claims,
+    deliveries,
     erasure,
     favours,
     labelling,
@@ -236,7 +237,7 @@ def _verify(desk: Desk) -> Result:
 
 
 # Each deletes some rows that are no longer needed and says how many; 0 where none are left.
-SWEPT: tuple[Callable[..., int], ...] = (quotas.forget, answers.forget)
+SWEPT: tuple[Callable[..., int], ...] = (quotas.forget, answers.forget, deliveries.forget)
 TASKS: tuple[Task, ...] = (
     Task("standing", 0, 1, stand),
     Task("settle", 0, 5, settle),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import ipaddress
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from urllib.parse import SplitResult, urlsplit
@@ -19,19 +18,18 @@ from ledger import claims, db, events, messages
 from ledger.db import Reading, Row, Session
 from ledger.errors import Conflict, LedgerError, NotFound, Stale
 from ledger.events import METER
+from ledger.hosts import is_public
 
 PREFIX = "whsec_"
 STATUSES = ("enabled", "paused")
 MOST, MOST_FILTERS, LONGEST_URL = 20, 100, 2_000
 HOUR_US = 60 * 60 * 1_000_000
 OVERLAP_US, MOST_OVERLAP_US = 24 * HOUR_US, 7 * 24 * HOUR_US
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _INSERT_SQL = (
     "INSERT INTO webhook (webhook_id, role, owner, networks, url, types, meters, note, created_at_us, status, version,"
     " secret_generation, secret_overlap_until_us, sequence, failing_since_us, quiet_until_us, lease, leased_until_us)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'enabled', 1, 1, 0, 0, NULL, 0, '', 0)"
 )
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class InvalidWebhook(LedgerError):
@@ -236,19 +234,6 @@ def _wrong(url: str, parts: SplitResult, *, private: bool) -> str | None:
 def _may_be_public(host: str) -> bool:
     """False for what is plainly private; what a name resolves to is looked at whenever something is sent."""
     try:
-        return is_public(ipaddress.ip_address(host))
+        return is_public(host)
     except ValueError:
         return host.rstrip(".") != "localhost" and not host.rstrip(".").endswith(".localhost")
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet, also where it is an IPv4 address written as another."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-        if address.teredo is not None or address.is_site_local:
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import addresses
+from ledger.hosts import is_public
 
 INWARD = [
     *("127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
@@ -43,7 +44,7 @@ def test_a_public_address_is_allowed(address: str) -> None:
 @given(st.ip_addresses(v=4), st.sampled_from(["::ffff:{}", "64:ff9b::{}", "::{}"]))
 def test_no_ipv4_address_is_reached_by_way_of_ipv6(address: object, way: str) -> None:
     """Whatever IPv4 address is written as an IPv6 one, it is not public."""
-    assert not addresses.is_public(way.format(address))
+    assert not is_public(way.format(address))
 
 
 def test_one_inward_address_of_many_is_enough() -> None:

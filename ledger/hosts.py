@@ -1,0 +1,22 @@
+"""Hosts: which addresses are of the public internet, so that no webhook leads inside."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+UNICAST = ip_network("2000::/3")
+# Global by the registries, and yet no host of its own: what leads into IPv4, to the nearest relay, or into documents.
+DETOURS = tuple(map(ip_network, ("192.88.99.0/24", "2002::/16", "3fff::/20")))
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is a host's on the public internet, and no way to another. Raises ValueError for a name."""
+    where = ip_address(address)
+    return where.is_global and not where.is_multicast and not where.is_reserved and _is_plain(where)
+
+
+def _is_plain(where: IPv4Address | IPv6Address) -> bool:
+    """IPv6 is unicast from its one public block: mapped, translated and compatible addresses lie outside of it."""
+    if any(where in network for network in DETOURS if network.version == where.version):
+        return False
+    return where.version == 4 or where in UNICAST
