@@ -146,6 +146,7 @@ class FoundCreatorsOut(fields.Shown):
     next = ma.fields.String(**fields.told("cursor of the next page; null on the last"), allow_none=True)
 
 
+ASKED = tuple(name for name in FindQuery().fields if name not in ("after", "limit"))
 ADA = "01936f2e-5b1c-7c3a-9f00-2b6f3c1d9e01"
 SHOWN = {
     "creator": ADA,
@@ -192,8 +193,7 @@ def page(reader: Reader, asked: dict[str, Any]) -> dict[str, Any]:
 
 def question_of(asked: dict[str, Any]) -> dict[str, str | None]:
     """What a cursor belongs to: every parameter, given or not."""
-    names = [name for name in FindQuery().fields if name not in ("after", "limit")]
-    return {name: None if asked.get(name) is None else str(asked[name]) for name in names}
+    return {name: str(asked[name]) if name in asked else None for name in ASKED}
 
 
 def search_of(asked: dict[str, Any]) -> Search:
