@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 import contract
 import orjson
+import rights
 import scenes
 from click.testing import CliRunner
 from pydantic import SecretStr
@@ -42,7 +43,7 @@ SUBJECTS = {
     "Writing": "events posting batches books lookups contexts memory upkeep keeping own imports arrays answers",
     "Ways in": "imports formats columns activities ratings",
     "Reading": "queries statements histories hindsight breaches readers",
-    "Proof": "audit replay aside stored traces chain checkpoints",
+    "Proof": "audit replay aside stored traces chain checkpoints proofs",
     "Ways out": "exports journals restore",
     "People and keys": "creators consents personal erasure keys uses quotas links ids",
     "Labels and sticks": "labels exposure ways label_columns labelling sticks measuring activity klout readings",
@@ -171,6 +172,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "kinds": ("api.md", event_kinds),
     "messages": ("api.md", messages),
     "problems": ("api.md", problems),
+    "rights": ("api.md", rights.table),
     "modules": ("map.md", modules),
     "commands": ("operating.md", commands),
     "settings": ("operating.md", settings),
