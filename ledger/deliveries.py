@@ -107,8 +107,9 @@ def take(session: Session, *, webhook_id: str, lease: str, now_us: int, lasts_us
 
 
 def due(session: Reading, *, webhook_id: str, now_us: int, limit: int) -> list[Delivery]:
-    """What may go to a webhook now, in its sequence: of each book the first that waits, where its time has come."""
-    sql = f"SELECT {envelopes.COLUMNS} FROM delivery d WHERE d.webhook_id = ? AND {DUE} ORDER BY d.sequence LIMIT ?"
+    """What may go to a webhook now: of each book the first that waits; what is due longest comes first."""
+    found = f"SELECT {envelopes.COLUMNS} FROM delivery d WHERE d.webhook_id = ? AND {DUE}"
+    sql = f"{found} ORDER BY d.next_at_us, d.sequence LIMIT ?"
     return [envelopes.of_row(row) for row in db.fetch(session, sql, (webhook_id, now_us, limit))]
 
 

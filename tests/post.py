@@ -63,6 +63,7 @@ class Handler(BaseHTTPRequestHandler):
     """A request at a receiver; `over` is set when the test is."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     over: threading.Event
 
     def log_message(self, *_: object) -> None:

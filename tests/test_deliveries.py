@@ -181,7 +181,7 @@ def test_a_receiver_that_asks_to_be_left_alone_is(database: Database, asked_us: 
 
     assert ready(database, 10) == [other.webhook_id]
     assert take(database, webhook, 10 + waits_us - 1) is None
-    assert sent(database, webhook, 10 + waits_us, 200, 200) == [1, 2]
+    assert sent(database, webhook, 10 + waits_us, 200, 200) == [2, 1]
 
 
 def test_a_webhook_says_since_when_it_fails(database: Database) -> None:

@@ -81,6 +81,7 @@ class Delivery(SQLModel, table=True):
             "ix_delivery_waiting",
             "webhook_id",
             "next_at_us",
+            "sequence",
             sqlite_where=text("status = 'waiting'"),
             postgresql_where=text("status = 'waiting'"),
         ),

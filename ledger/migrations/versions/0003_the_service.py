@@ -69,7 +69,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_delivery_waiting",
         "delivery",
-        ["webhook_id", "next_at_us"],
+        ["webhook_id", "next_at_us", "sequence"],
         unique=False,
         sqlite_where=sa.text("status = 'waiting'"),
         postgresql_where=sa.text("status = 'waiting'"),
