@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from api import (
+    accounts,
     attestations,
     balances,
     calibration,
@@ -29,6 +30,7 @@ from api import (
     pitches,
     policy,
     problems,
+    proofs,
     quoting,
     readings,
     relationships,
@@ -45,6 +47,7 @@ from ledger.settings import settings as process_settings
 
 RESOURCES = (
     creators.blp,
+    accounts.blp,
     personal.blp,
     finding.blp,
     attestations.blp,
@@ -53,6 +56,7 @@ RESOURCES = (
     history.blp,
     entries.blp,
     exports.blp,
+    proofs.blp,
     sticks.blp,
     klout.blp,
     readings.blp,

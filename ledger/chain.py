@@ -15,6 +15,11 @@ _EVENT = struct.Struct(">2q10I")
 
 def entry_hash(row: Row) -> bytes:
     """The hash of an entry, from its columns in table order (the last, its own hash, is left out)."""
+    return sha256(entry_link(row) + row[25]).digest()
+
+
+def entry_link(row: Row) -> bytes:
+    """What is hashed of an entry but for the hash before it, which comes last: with that, its own hash follows."""
     creator_id, meter, seq, kind, about, event_id, event_hash, policy_version, factors = row[:9]
     texts = (
         creator_id.encode(),
@@ -24,10 +29,8 @@ def entry_hash(row: Row) -> bytes:
         event_hash,
         policy_version.encode(),
         factors.encode(),
-        row[25],
     )
-    head = _ENTRY.pack(seq, about or 0, *row[9:25], *map(len, texts))
-    return sha256(head + b"".join(texts)).digest()
+    return _ENTRY.pack(seq, about or 0, *row[9:25], *map(len, texts), len(row[25])) + b"".join(texts)
 
 
 def event_hash(row: Row) -> bytes:

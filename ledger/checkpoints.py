@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,6 +134,20 @@ def latest(directory: Path, *, keys: Sequence[bytes]) -> Checkpoint | None:
     return check(files[-1], keys=keys) if files else None
 
 
+def tree(directory: Path, *, day: str | None, keys: Sequence[bytes]) -> Tree:
+    """The last checkpoint in a folder, or the last of an ISO day, ready for proofs. Raises NotFound, BadCheckpoint."""
+    files = [path for path in _files(directory) if day is None or path.name.startswith(day)]
+    if not files:
+        raise NotFound(f"there is no checkpoint of {day}" if day else "there is no checkpoint yet")
+    return _kept(files[-1], files[-1].stat().st_mtime_ns, tuple(keys))
+
+
+@lru_cache(maxsize=2)
+def _kept(path: Path, _: int, keys: tuple[bytes, ...]) -> Tree:
+    """A file is read once by each process, unless it changes."""
+    return Tree.of(check(path, keys=keys))
+
+
 def check(path: Path, *, keys: Sequence[bytes]) -> Checkpoint:
     """Read a checkpoint and check all it says of itself. Raises BadCheckpoint naming the file, NoSigningKey."""
     try:
@@ -220,18 +235,39 @@ def _above(level: Sequence[bytes]) -> list[bytes]:
     return [*pairs, level[-1]] if len(level) % 2 else pairs
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A checkpoint with what its proofs are made of: each book's place, and the hashes level by level."""
+
+    checkpoint: Checkpoint
+    places: Mapping[tuple[str, str], int]
+    levels: tuple[Sequence[bytes], ...]
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> Tree:
+        """The tree over the leaves of a checkpoint."""
+        places = {(leaf.creator_id, leaf.meter): index for index, leaf in enumerate(checkpoint.leaves)}
+        levels: list[Sequence[bytes]] = [[leaf_hash(leaf) for leaf in checkpoint.leaves]]
+        while len(levels[-1]) > 1:
+            levels.append(_above(levels[-1]))
+        return cls(checkpoint, places, tuple(levels))
+
+    def proof(self, creator_id: str, meter: str) -> Proof:
+        """The proof that a book was in the checkpoint. Raises NotFound."""
+        index = place = self.places.get((creator_id, meter), -1)
+        if index < 0:
+            raise NotFound(f"the checkpoint {self.checkpoint.day} has no book {meter} of {creator_id}")
+        path = []
+        for level in self.levels[:-1]:
+            if place ^ 1 < len(level):
+                path.append(level[place ^ 1])
+            place //= 2
+        return Proof(self.checkpoint.leaves[index], index, self.checkpoint.books, tuple(path))
+
+
 def proof(checkpoint: Checkpoint, creator_id: str, meter: str) -> Proof:
     """The proof that a book was in a checkpoint. Raises NotFound."""
-    places = {(leaf.creator_id, leaf.meter): index for index, leaf in enumerate(checkpoint.leaves)}
-    index = place = places.get((creator_id, meter), -1)
-    if index < 0:
-        raise NotFound(f"the checkpoint {checkpoint.day} has no book {meter} of {creator_id}")
-    level, path = [leaf_hash(leaf) for leaf in checkpoint.leaves], []
-    while len(level) > 1:
-        if place ^ 1 < len(level):
-            path.append(level[place ^ 1])
-        level, place = _above(level), place // 2
-    return Proof(checkpoint.leaves[index], index, checkpoint.books, tuple(path))
+    return Tree.of(checkpoint).proof(creator_id, meter)
 
 
 def included(given: Proof, root: bytes) -> bool:

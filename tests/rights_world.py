@@ -10,7 +10,7 @@ from flask import Flask
 from pydantic import SecretStr
 
 from api import create_app
-from ledger import keys, policy, rules
+from ledger import checkpoints, keys, policy, rules
 from ledger.settings import Settings
 from tests.api_fixtures import NOW_US, Clock, Holder
 
@@ -74,7 +74,8 @@ class World:
 def build(path: Path) -> World:
     """The world, in a migrated SQLite file."""
     secrets: dict[str, Any] = {name: SecretStr(f"a {name} for tests") for name in ("pepper", "signing_key")}
-    app = create_app(Settings(database_url=f"sqlite:///{path}", **MANY, **secrets))
+    checkpoint_dir = path.with_name("checkpoints")
+    app = create_app(Settings(database_url=f"sqlite:///{path}", checkpoint_dir=checkpoint_dir, **MANY, **secrets))
     ledger = app.extensions["trust_ledger"]
     ledger.clock = clock = Clock()
     ledger.database.write(lambda session: rules.install(session, policy.builtin(), effective_day=0, now_us=1))
@@ -90,6 +91,7 @@ def build(path: Path) -> World:
     _people(world)
     _dealings(world)
     _things(world)
+    _checkpoint(world)
     world.keep()
     return world
 
@@ -101,6 +103,14 @@ def _key(world: World, role: str, owner: str, *, networks: tuple[str, ...] | lis
         lambda session: keys.create(session, **rights, pepper=ledger.pepper, now_us=NOW_US)
     )
     return Holder(world.app.test_client(), secret, key_id)
+
+
+def _checkpoint(world: World) -> None:
+    """Every line told so far is in a checkpoint."""
+    ledger = world.app.extensions["trust_ledger"]
+    with ledger.database.snapshot() as session:
+        made = checkpoints.make(session, now_us=world.clock(), key=ledger.settings.signing_keys()[-1])
+    checkpoints.write(made, ledger.settings.checkpoint_dir)
 
 
 def _done(answer: Any) -> Any:
