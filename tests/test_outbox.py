@@ -30,7 +30,7 @@ from ledger.posting import AtomicRefused
 from ledger.webhooks import Webhook
 from tests.desk import METER, PEPPER, RULES, Counter, noon, tell, variant
 
-NIKE = "brand:nike"
+NIKE, ADIDAS = "brand:nike", "brand:adidas"
 BALANCE = "balance.changed"
 P, Q, R = (f"0192f0c1-0000-7000-8000-00000000000{n}" for n in range(3))
 TERMS: dict[str, Any] = {"disclosure": "clear", "share": "0.05", "mending": "0.8", "clear": "0.15", "vague": "0.05"}
@@ -322,7 +322,10 @@ def test_every_type_there_is_is_seen_here() -> None:
 
 
 def story(counter: Counter) -> None:
-    """Nike is let in by u1 (youtube) and u2 (youtube, tiktok), holds a pitch with u1; puma is recorded, unmet."""
+    """Nike is let in by u1 (youtube) and u2 (youtube, tiktok), holds a pitch with u1; puma is recorded, unmet.
+
+    Adidas asks u2 to be let in.
+    """
     for name in ("u1", "u2"):
         creator = f"youtube:{name}"
         for kind, ref, facts in STEPS:
@@ -331,6 +334,7 @@ def story(counter: Counter) -> None:
     post(counter, "pitch_held", P, 2, **HOLD)
     post(counter, "pitch", "p", 3, brand="puma", disclosure="clear")
     post(counter, "brand_blocked", "block:x", 3, brand="puma", meter="brand:puma")
+    post(counter, "introduction", "adidas", 4, creator="youtube:u2", brand="adidas", meter=ADIDAS)
     post(counter, "engagement", "t", 4, creator="tiktok:u2", act="reply", engager="fan")
 
 
@@ -348,21 +352,23 @@ WHO: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "partner of tiktok": ("partner", "bolt", ("tiktok",)),
     "nike": ("brand", "nike", ()),
     "puma": ("brand", "puma", ()),
+    "adidas": ("brand", "adidas", ()),
     "u1": ("creator", "u1", ()),
     "u2": ("creator", "u2", ()),
     "nobody's": ("creator", "0192f0c1-0000-7000-8000-0000000000ff", ()),
 }
 ONE, TWO = ("u1", METER), ("u2", METER)
-ALL = {ONE, TWO, ("u1", NIKE), ("u2", NIKE), ("u2", "network:tiktok"), ("u1", "brand:puma")}
+ALL = {ONE, TWO, ("u1", NIKE), ("u2", NIKE), ("u2", "network:tiktok"), ("u1", "brand:puma"), ("u2", ADIDAS)}
 TOLD: dict[str, set[tuple[str, str]]] = {
     "operator": ALL,
-    "operator of tiktok": {("u2", NIKE), ("u2", "network:tiktok")},
+    "operator of tiktok": {("u2", NIKE), ("u2", ADIDAS), ("u2", "network:tiktok")},
     "partner of youtube": ALL - {("u2", "network:tiktok")},
-    "partner of tiktok": {("u2", NIKE), ("u2", "network:tiktok")},
+    "partner of tiktok": {("u2", NIKE), ("u2", ADIDAS), ("u2", "network:tiktok")},
     "nike": {("u1", NIKE), ("u2", NIKE), ONE},
     "puma": set(),
+    "adidas": {("u2", ADIDAS)},
     "u1": {ONE, ("u1", NIKE), ("u1", "brand:puma")},
-    "u2": {TWO, ("u2", NIKE), ("u2", "network:tiktok")},
+    "u2": {TWO, ("u2", NIKE), ("u2", ADIDAS), ("u2", "network:tiktok")},
     "nobody's": set(),
 }
 
@@ -390,14 +396,14 @@ def test_each_is_told_of_what_it_may_know(counter: Counter) -> None:
 def test_new_rules_are_told_to_everybody(counter: Counter) -> None:
     """A policy that is announced concerns whoever has a webhook and a key."""
     made = []
-    for role, owner, networks in (*list(WHO.values())[1:6], ("creator", counter.ids["u1"], ())):
+    for role, owner, networks in (*list(WHO.values())[1:7], ("creator", counter.ids["u1"], ())):
         key(counter, role, owner, *networks)
         made.append(hook(counter, role, owner, *networks, types=["policy.announced"]))
     day = noon(20) // 86_400_000_000
     counter.database.write(lambda s: rules.install(s, variant(name="later"), effective_day=day, now_us=noon(3)))
     post(counter, "breach", "br", 0, severity=2)
     relay(counter)
-    assert [came(counter, webhook) for webhook in made] == [["policy.announced"]] * 6
+    assert [came(counter, webhook) for webhook in made] == [["policy.announced"]] * 7
 
 
 def test_filters_are_kept_to(counter: Counter) -> None:
