@@ -11,7 +11,7 @@ import orjson
 from apispec import APISpec
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 
-from api import codes, encoding, event_documents, klout_documents
+from api import codes, encoding, event_documents, klout_documents, linked
 
 blp = Blueprint("document", __name__)
 NAME = "trust_ledger.document"
@@ -78,6 +78,7 @@ def finish(app: Flask, spec: APISpec) -> None:
             demand(operation)
     for bodies in (found for place in ("paths", "components") for found in contents(document[place])):
         name_example(bodies)
+    linked.link(document)
     app.extensions[NAME] = orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
 
 

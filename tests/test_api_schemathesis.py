@@ -27,7 +27,7 @@ expected-statuses = ["2xx", 304, 400, 403, 404, 409, 412, 422]
 expected-statuses = [400, 401, 403, 404, 405, 409, 413, 414, 415, 422, 428]
 
 [checks.missing_required_header]
-expected-statuses = [401, 428]
+expected-statuses = [401, 404, 409, 428]
 
 [[operations]]
 include-path = "/v1/events/batch"
@@ -59,7 +59,9 @@ def test_the_server_keeps_to_its_document(
     (tmp_path / "ndjson_hook.py").write_text(HOOK)
     with serving(api_settings) as url:
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run"]
-        chosen = ["--phases", "examples,coverage,fuzzing", "--max-examples", "8", "--seed", "1", "--workers", "2"]
+        chosen = ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "8", "--seed", "1", "--workers", "2"]
+        # These two would end the very key that the run goes by; tests/test_api_keys.py has them.
+        chosen += ["--exclude-operation-id", "keys_delete_key", "--exclude-operation-id", "keys_post_rotate"]
         kept = ["--generation-database", "none", "--header", f"Authorization: Bearer {operator.secret}"]
         ran = subprocess.run(
             [*command, f"{url}/openapi.json", *chosen, *kept],
