@@ -336,6 +336,33 @@ def test_a_key_nobody_may_hold_is_refused(set_up: Shell, words: list[str], why: 
     assert set_up("keys", "list").stdout == f"{HEAD}\n"
 
 
+def test_a_key_does_what_was_named(set_up: Shell) -> None:
+    """Scopes are given by name, all of a role's at once, and the two that are given by name alone beside them."""
+    acme = ["keys", "create", "--role", "partner", "--owner", "acme", "--network", "tv"]
+    for words in ([], ["--scope", "events:write"], ["--all-scopes"], ["--all-scopes", "--scope", "events:backfill"]):
+        set_up(*acme, *words)
+    held = [set(line.split("\t")[4].split(",")) for line in set_up("keys", "list").stdout.splitlines()[1:]]
+
+    assert held[:2] == [{"balances:read", "policy:read"}, {"events:write"}]
+    assert {"events:write", "balances:read", "webhooks:write"} < held[2]
+    assert held[3] - held[2] == {"events:backfill"}
+    assert "operate" not in held[3]
+
+
+def test_a_key_is_replaced_from_the_shell(set_up: Shell) -> None:
+    """The new secret stands alone on stdout; the old key is listed with when it ends, and is replaced once."""
+    set_up("keys", "create", "--role", "brand", "--owner", "nike")
+    key_id = set_up("keys", "list").stdout.splitlines()[1].partition("\t")[0]
+    made = set_up("keys", "rotate", key_id, "--overlap-hours", "1")
+    listed = set_up("keys", "list").stdout
+
+    assert re.fullmatch(r"tl_[\w-]{43}\n", made.stdout)
+    assert re.search(rf"{key_id}\tbrand\tnike\t\t[a-z:,]+\tlive until 2026-11-23T[\d:]+Z\t-\t\n", listed)
+    assert made.stdout.strip() not in listed
+    assert "was replaced or revoked before" in set_up("keys", "rotate", key_id, code=WRONG).stderr
+    assert "no such key" in set_up("keys", "rotate", "nothing", code=WRONG).stderr
+
+
 def test_a_creators_key_is_made_under_any_name_of_theirs(shell: Shell) -> None:
     """Handle, account and UUID lead to the same creator."""
     shell("demo", "--no-serve")
