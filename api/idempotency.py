@@ -115,7 +115,10 @@ def _answered(session: Session, asked: Claim, work: Callable[[], Any], about: tu
     now_us = state.ledger().clock()
     first = answers.claim(session, asked, now_us=now_us)
     if first is not None:
-        return Response(first.body, first.status, [*first.headers, (REPLAYED, "true")])
+        response = Response(first.body, first.status)
+        response.headers.clear()
+        response.headers.extend([*first.headers, (REPLAYED, "true")])
+        return response
     try:
         with session.begin_nested():
             response = current_app.make_response(work())

@@ -375,3 +375,24 @@ def test_what_is_kept_is_small(partner: Holder, books: Database, creator_id: str
     assert len(row[0]) < 9_000
     assert zlib.decompress(row[1]) == first.data
     assert len(row[1]) < len(first.data) / 4
+
+
+def test_a_secret_is_told_once(operator: Holder, books: Database) -> None:
+    """It is the one thing that the first answer has and those after it have not, nor what is kept."""
+    asked = {"role": "brand", "owner": "nike", "scopes": ["balances:read"]}
+    first, again = (operator.post("/v1/keys", json=asked, headers=ONE) for _ in range(2))
+    assert (first.status_code, again.headers["Idempotency-Replayed"]) == (201, "true")
+    assert again.json == first.json | {"secret": None}
+    body = books.read(lambda reader: db.fetch(reader, "SELECT body FROM answer"))[0][0]
+    assert first.json["secret"].encode() not in zlib.decompress(body)
+
+
+def test_an_erasure_is_answered_again(partner: Holder, books: Database, creator_id: str) -> None:
+    """Without a body, as the first time; what was answered about the creator before is gone."""
+    partner.post("/v1/events", json=event(), headers={"Idempotency-Key": "before"})
+    first = partner.delete(f"/v1/creators/{creator_id}", headers=ONE)
+    again = partner.delete(f"/v1/creators/{creator_id}", headers=ONE)
+    assert (first.status_code, first.data, again.status_code, again.data) == (204, b"", 204, b"")
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert dict(again.headers).get("Content-Type") == dict(first.headers).get("Content-Type")
+    assert [row[0] for row in kept(books)] == ["order-66"]
