@@ -1,7 +1,9 @@
 """The dispatcher: every message arrives, signed, in the order of its book, whatever receivers do, however it ends."""
 
+import base64
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -16,13 +18,14 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from standardwebhooks import WebhookVerificationError
 
-from jobs.courier import AGENT, Courier, asked_pause_us
+from jobs.courier import AGENT, MOST_BODY_BYTES, Courier, asked_pause_us, signed
 from jobs.dispatcher import Bounds, Dispatcher
 from jobs.tasks import Desk
 from ledger import db, keys, outbox, webhooks
 from ledger.db import Database
-from ledger.deliveries import MOST_ATTEMPTS, SECOND_US
+from ledger.deliveries import DAY_US, KEPT_US, MOST_ATTEMPTS, RETRIES_S, SECOND_US
 from ledger.messages import Message
 from ledger.settings import Settings
 from ledger.webhooks import Webhook
@@ -46,6 +49,7 @@ from tests.post import (
 from tests.service import free_port
 
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs" / "api.md"
 TIMEOUT_S = 1.0
 LEASE_S = 20.0
 
@@ -577,6 +581,40 @@ def test_a_dispatcher_killed_in_the_middle_loses_nothing(database_url: str, tmp_
     assert receiver.forged == []
     for book in books:
         assert in_order([message["sequence"] for message in receiver.got if message["data"]["book"] == book])
+
+
+# What the documents promise
+
+
+def test_the_example_of_a_receiver_verifies_what_is_sent() -> None:
+    """The lines of Python in docs/api.md take a message of ours, and refuse one that was changed."""
+    (example,) = [
+        code for code in re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL) if "Webhook(" in code
+    ]
+    names: dict[str, Any] = {}
+    exec(compile(example, "docs/api.md", "exec"), names)
+    secret, body = "whsec_" + base64.b64encode(b"k" * 32).decode(), b'{"type":"webhook.test"}'
+    headers = signed("a message", body, secrets=[secret], now_us=Clock()())
+
+    assert names["received"](secret, headers, body) == {"type": "webhook.test"}
+    with pytest.raises(WebhookVerificationError):
+        names["received"](secret, headers, body.replace(b"test", b"lies"))
+
+
+def test_the_documents_tell_when_a_message_is_tried_again() -> None:
+    """The table of attempts and the bounds in docs/api.md are those of the code."""
+    text = DOCS.read_text()
+    table = re.findall(r"^  \| (\d+) \| (\d+) (seconds|minutes|hours) \|$", text, re.MULTILINE)
+    told = [int(count) * {"seconds": 1, "minutes": 60, "hours": 3_600}[unit] for _, count, unit in table]
+    bounds = Bounds(lease_s=LEASE_S)
+
+    assert (tuple(told), [int(number) for number, *_ in table]) == (RETRIES_S, list(range(2, MOST_ATTEMPTS + 1)))
+    assert f"within {Settings().webhook_timeout_seconds} seconds\n  (`webhook_timeout_seconds`)" in text
+    assert (
+        f"up to {['no', *['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight']][bounds.books]} books" in text
+    )
+    assert f"at most {MOST_BODY_BYTES // 1_024} KiB" in text
+    assert f"to be seen for {KEPT_US // DAY_US} days" in text
 
 
 # Helpers
