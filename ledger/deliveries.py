@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ledger import db, envelopes, recipients, webhooks
-from ledger.db import Reading, Session
+from ledger.db import Reading, Row, Session
 from ledger.envelopes import Delivery
 from ledger.webhooks import Webhook
 
@@ -141,9 +141,14 @@ def pause_us(attempts: int, draw: Callable[[int], int]) -> int:
 
 
 def forget(session: Session, *, now_us: int) -> int:
-    """Delete some of what ended more than thirty days ago; how many."""
-    sql = "SELECT webhook_id, sequence FROM delivery WHERE ended_at_us < ? AND status <> 'waiting' LIMIT ?"
-    old = db.fetch(session, sql, (now_us - KEPT_US, SWEPT_AT_ONCE))
+    """Delete some of what ended, or was due and not sent, more than thirty days ago; how many.
+
+    Only what is paused can be due for so long: nothing is kept for ever for whoever does not come back.
+    """
+    old: list[Row] = []
+    for told in ("ended_at_us < ? AND status <> 'waiting'", "next_at_us < ? AND status = 'waiting'"):
+        sql = f"SELECT webhook_id, sequence FROM delivery WHERE {told} LIMIT ?"
+        old += db.fetch(session, sql, (now_us - KEPT_US, SWEPT_AT_ONCE - len(old)))
     for key in old:
         db.execute(session, "DELETE FROM delivery WHERE webhook_id = ? AND sequence = ?", key)
     return len(old)

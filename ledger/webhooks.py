@@ -166,7 +166,7 @@ def amend(
     _check(webhook.role, url or webhook.url, *chosen, private=private or url is None)
     values = (url or webhook.url, _stored(chosen[0]), _stored(chosen[1]))
     rest = (webhook.note if note is None else note, status or webhook.status)
-    sets = "url = ?, types = ?, meters = ?, note = ?, status = ?"
+    sets = "url = ?, types = ?, meters = ?, note = ?, status = ?, quiet_until_us = 0"
     _change(session, webhook, sets, (*values, *rest))
     return find(session, webhook_id=webhook.webhook_id, role=webhook.role, owner=webhook.owner)
 

@@ -346,3 +346,36 @@ def test_a_replay_is_bounded(partner: Holder) -> None:
         assert partner.post(at(made, "/replay"), json=body).status_code == 422
     beyond = partner.post(at(made, "/replay"), json={"from_sequence": 4}).json
     assert (beyond["replayed"], beyond["next"]) == (0, None)
+
+
+def test_a_pitch_is_told_as_it_is_read(
+    partner: Holder, brand: Holder, creator: Holder, other_partner: Holder, books: Database
+) -> None:
+    """From the introduction to publication brand, creator and partner hear of each step what they also read of it."""
+    made = {
+        name: make(holder, types=["pitch.*", "relationship.*"])
+        for name, holder in {"partner": partner, "brand": brand, "creator": creator, "other": other_partner}.items()
+    }
+    replies = [event(f"e-{fan}", facts={"act": "reply", "engager": f"{fan}"}) for fan in range(4)]
+    partner.post("/v1/events/batch", json=replies)
+    partner.post("/v1/relationships", json={"creator": "youtube:ada", "brand": "nike"})
+    creator.post("/v1/relationships/youtube:ada/nike/accept")
+    asked = {"creator": "youtube:ada", "brand": "nike", "disclosure": "clear", "fit": "0.7", "quote": True}
+    quote = brand.post("/v1/estimates", json=asked).json["quote"]["id"]
+    pitch = brand.post("/v1/pitches", json={"quote": quote}).json["pitch"]
+    creator.post(f"/v1/pitches/{pitch}/accept")
+    shown = creator.post(f"/v1/pitches/{pitch}/publish", json={"disclosure": "clear"}).json
+    relay(books)
+    steps = ["relationship.introduced", "relationship.accepted", "pitch.held", "pitch.accepted", "pitch.published"]
+    for name, holder in {"partner": partner, "brand": brand, "creator": creator}.items():
+        found = holder.get(at(made[name], "/deliveries")).json["deliveries"][::-1]
+        assert [one["type"] for one in found] == steps, name
+        held, out = found[2]["data"], found[4]["data"]
+        assert {one["data"].get("pitch") for one in found[2:]} == {pitch}
+        assert (held["quoted"], held["expires_at"]) == (shown["quoted"], shown["expires_at"])
+        assert (out["captured"], out["disclosure"], out["seq"]) == (
+            shown["captured"],
+            shown["published_as"],
+            shown["line"],
+        )
+    assert other_partner.get(at(made["other"], "/deliveries")).json["deliveries"] == []

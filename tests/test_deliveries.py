@@ -298,3 +298,13 @@ def test_what_is_on_its_way_stays_when_the_last_key_ends(database: Database) -> 
         ("paused", 2, "")
     ]
     assert rows(database, "status, attempts") == [("waiting", 0)] * 2
+
+
+def test_nothing_waits_for_ever(database: Database) -> None:
+    """What was due thirty days ago and could not go, its webhook being paused, is swept; what came since is not."""
+    webhook = endpoint(database)
+    queue(database, webhook, 1, 2, now_us=1)
+    queue(database, webhook, 3, now_us=2)
+    swept = partial(deliveries.forget, now_us=2 + deliveries.KEPT_US)
+    assert [database.write(swept) for _ in range(2)] == [2, 0]
+    assert rows(database, "sequence, status") == [(3, "waiting")]
