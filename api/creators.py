@@ -93,7 +93,7 @@ class AccountOut(fields.Shown):
 
 
 class ConsentOut(fields.Shown):
-    """A consent on record. When it was given is for all who may see the creator; the rest for who may change them."""
+    """The latest consent on record: whole for the creator, whoever recorded it, and who speaks for all of them."""
 
     at = fields.Instant(required=True)
     terms = ma.fields.String(allow_none=True)
@@ -321,12 +321,14 @@ def counts(found: Enrolled, accounts: list[dict[str, Any]]) -> dict[tuple[str, s
 
 
 def consent(found: Enrolled) -> dict[str, Any]:
-    """The latest consent of a creator, with who recorded it and the proof for those who may change them."""
-    shown: dict[str, Any] = {"at": notation.instant(found.consent_at_us)}
-    if may_change(found):
-        for last in found.consents[-1:]:
-            shown |= {"terms": last.terms or None, "evidence": last.evidence or None}
-            shown |= {"recorded_at": notation.instant(last.recorded_at_us), "recorded_by": last.recorded_by}
+    """The latest consent of a creator; who recorded it and the proof for whoever did, or speaks for all of them."""
+    last, key = found.consents[-1], auth.current()
+    shown: dict[str, Any] = {"at": notation.instant(last.given_at_us)}
+    networks = [account.network for account in found.accounts]
+    is_whole = auth.speaks_for_all(key, creator_id=found.creator_id, networks=networks)
+    if is_whole or (may_change(found) and last.recorded_by == key.owner):
+        shown |= {"terms": last.terms or None, "evidence": last.evidence or None}
+        shown |= {"recorded_at": notation.instant(last.recorded_at_us), "recorded_by": last.recorded_by}
     return shown
 
 

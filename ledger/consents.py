@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger import db, tables
 from ledger.db import Reading, Session
@@ -33,6 +33,13 @@ def record(session: Session, *, creator_id: str, consent: Consent) -> None:
     """Write a consent down, with the creator's enrolment."""
     row = (consent.recorded_at_us, consent.given_at_us, consent.terms, consent.evidence, consent.recorded_by)
     db.insert(session, CONSENT, [(creator_id, *row)])
+
+
+def record_further(session: Session, *, creator_id: str, consent: Consent) -> None:
+    """Write down a consent to more, after those that are on record."""
+    last = of(session, creator_id=creator_id)[-1].recorded_at_us
+    later = replace(consent, recorded_at_us=max(consent.recorded_at_us, last + 1))
+    record(session, creator_id=creator_id, consent=later)
 
 
 def of(session: Reading, *, creator_id: str) -> tuple[Consent, ...]:

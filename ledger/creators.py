@@ -10,13 +10,22 @@ import orjson
 from ledger import books, consents, db, events, lookups, tables
 from ledger.consents import Consent
 from ledger.db import Reading, Session
-from ledger.errors import AccountTaken, InvalidEvent, Stale, UnknownCreator
+from ledger.errors import AccountTaken, Conflict, InvalidEvent, Stale, UnknownCreator
 from ledger.events import CreatorRef
 
 CREATOR = tables.Creator.__table__  # type: ignore[attr-defined]
 PROFILE = tables.Profile.__table__  # type: ignore[attr-defined]
 ACCOUNT = tables.Account.__table__  # type: ignore[attr-defined]
 HANDLE = tables.Handle.__table__  # type: ignore[attr-defined]
+
+
+MOST_ACCOUNTS = 20
+
+
+class TooManyAccounts(Conflict):
+    """The creator has as many accounts as one can have."""
+
+    code = "too_many_accounts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,6 @@ class Enrolled:
     topics: tuple[str, ...]
     accounts: tuple[AccountOf, ...]
     consents: tuple[Consent, ...]
-    consent_at_us: int
     enrolled_at_us: int
     version: int
 
@@ -96,6 +104,28 @@ def _enrolled_before(session: Session, accounts: Sequence[AccountOf]) -> str | N
         network, external_id = min(taken)
         raise AccountTaken(f"the account {network}:{external_id} is already enrolled", pointer="/accounts")
     return None
+
+
+def add_account(session: Session, *, creator_id: str, account: AccountOf, consent: Consent) -> bool:
+    """Add an account to a creator who consents to it, and open a book for its network. False where it is theirs.
+
+    Raises AccountTaken where it is another's, TooManyAccounts, UnknownCreator.
+    """
+    locked = "UPDATE creator SET version = version + 1 WHERE creator_id = ? AND visibility <> 'erased'"
+    known = lookups.accounts(session, {(account.network, account.external_id)})
+    if any(owner == creator_id for owner, _ in known.values()):
+        return False
+    if known:
+        raise AccountTaken(f"the account {account.network}:{account.external_id} is already enrolled")
+    if not db.execute(session, locked, (creator_id,)):
+        raise UnknownCreator("no such creator")
+    held = db.fetch(session, "SELECT count(*) FROM account WHERE creator_id = ?", (creator_id,))[0][0]
+    if held >= MOST_ACCOUNTS:
+        raise TooManyAccounts(f"a creator has {MOST_ACCOUNTS} accounts at most")
+    db.insert(session, ACCOUNT, [(account.network, account.external_id, creator_id, account.followers)])
+    db.insert_new(session, books.BOOK, [books.open_row(creator_id, f"network:{account.network}")])
+    consents.record_further(session, creator_id=creator_id, consent=consent)
+    return True
 
 
 def amend(
@@ -176,13 +206,13 @@ def get(session: Reading, creator_id: str) -> Enrolled:
     """Who a creator is. Raises UnknownCreator."""
     rows = db.fetch(
         session,
-        "SELECT p.display_name, p.handle, c.visibility, c.findable, p.topics, c.consent_at_us, c.enrolled_at_us,"
-        " c.version FROM creator c JOIN profile p ON p.creator_id = c.creator_id WHERE c.creator_id = ?",
+        "SELECT p.display_name, p.handle, c.visibility, c.findable, p.topics, c.enrolled_at_us, c.version"
+        " FROM creator c JOIN profile p ON p.creator_id = c.creator_id WHERE c.creator_id = ?",
         (creator_id,),
     )
     if not rows:
         raise UnknownCreator("no such creator")
-    name, handle, visibility, findable, topics, consent, enrolled, version = rows[0]
+    name, handle, visibility, findable, topics, enrolled, version = rows[0]
     held = db.fetch(
         session,
         "SELECT network, external_id, followers FROM account WHERE creator_id = ? ORDER BY network, external_id",
@@ -197,7 +227,6 @@ def get(session: Reading, creator_id: str) -> Enrolled:
         tuple(orjson.loads(topics)),
         tuple(AccountOf(*row) for row in held),
         consents.of(session, creator_id=creator_id),
-        consent,
         enrolled,
         version,
     )

@@ -28,6 +28,11 @@ BODIES: dict[str, Any] = {
         "consent": {"at": "2026-11-01T00:00:00Z"},
     },
     "PATCH /v1/creators/{creator}": {"topics": ["x"]},
+    "POST /v1/creators/{creator}/accounts": {
+        "network": "twitter",
+        "external_id": "a further account",
+        "consent": {"at": "2026-11-01T00:00:00Z"},
+    },
     "POST /v1/attestations": {"network": "youtube", "accounts": ["fan-1"]},
     "DELETE /v1/attestations": {"network": "youtube", "accounts": ["fan-1"]},
     "POST /v1/events": EVENT,

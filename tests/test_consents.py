@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from ledger import consents, creators, db, demo, imports, rules
+from ledger import consents, creators, db, demo, erasure, imports, rules
 from ledger.consents import Consent
 from ledger.creators import AccountOf
 from ledger.db import Database
+from ledger.errors import UnknownCreator
 from tests.api_fixtures import Holder
 from tests.desk import DAY, FOUNDING, PEPPER, RULES, Counter
 from tests.test_api_creators import JOINED
@@ -151,3 +152,70 @@ def test_who_joins_hidden_cannot_join_to_be_found(partner: Holder) -> None:
     assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/findable")
     joined = partner.post("/v1/creators", json=JOINED | {"findable": True, "visibility": "public"})
     assert joined.json["findable"] is True
+
+
+# Further accounts
+
+TIKTOK = {"network": "tiktok", "external_id": "ada.draws", "followers": 9, "consent": PROVEN}
+
+
+def test_an_account_is_added_with_consent_again(operator: Holder, creator_id: str, books: Database) -> None:
+    """It opens its network's book, and is told by the latest consent; what was there before stays."""
+    path = f"/v1/creators/{creator_id}"
+    added = operator.post(f"{path}/accounts", json=TIKTOK)
+    assert added.status_code == 201
+    assert [account["network"] for account in added.json["accounts"]] == ["tiktok", "youtube"]
+    assert added.json["consent"]["terms"] == "creators 3"
+    assert operator.get(path).json == added.json
+    assert [book["meter"] for book in operator.get(f"{path}/balance").json["books"]] == [
+        "network:tiktok",
+        "network:youtube",
+    ]
+    with books.reading() as session:
+        assert len(consents.of(session, creator_id=creator_id)) == 2
+
+
+def test_an_account_is_added_once(operator: Holder, partner: Holder, creator_id: str, public_creator_id: str) -> None:
+    """The same again is 200 and records nothing; another creator's is 409, as is one more than there may be."""
+    path = f"/v1/creators/{creator_id}/accounts"
+    first, again = (operator.post(path, json=TIKTOK) for _ in range(2))
+    assert (first.status_code, again.status_code, again.json) == (201, 200, first.json)
+    taken = operator.post(path, json=TIKTOK | {"network": "youtube", "external_id": "grace"})
+    assert (taken.status_code, taken.json["code"]) == (409, "account_taken")
+    for number in range(18):
+        assert operator.post(path, json=TIKTOK | {"external_id": f"a{number}"}).status_code == 201
+    full = operator.post(path, json=TIKTOK | {"external_id": "one too many"})
+    assert (full.status_code, full.json["code"]) == (409, "too_many_accounts")
+
+
+def test_whose_an_account_is_the_network_says(
+    partner: Holder, other_partner: Holder, creator: Holder, creator_id: str, key_for: Any
+) -> None:
+    """A partner adds for its own networks and its own creators, and never without consent; a creator adds nothing."""
+    path = f"/v1/creators/{creator_id}/accounts"
+    assert partner.post(path, json=TIKTOK).status_code == 403
+    assert creator.post(path, json=TIKTOK).status_code == 403
+    elsewhere = key_for("partner", "bolt", networks=["tiktok"], scopes=["creators:write"])
+    assert elsewhere.post(path, json=TIKTOK).status_code == 404
+    without = {name: value for name, value in TIKTOK.items() if name != "consent"}
+    assert partner.post(path, json=without | {"network": "youtube"}).status_code == 422
+    assert partner.post(path, json=TIKTOK | {"network": "youtube"}).status_code == 201
+
+
+def test_one_partners_proof_is_not_anothers(operator: Holder, partner: Holder, creator_id: str) -> None:
+    """Who acts for some of a creator's networks does not see what somebody else recorded."""
+    path = f"/v1/creators/{creator_id}"
+    operator.post(f"{path}/accounts", json=TIKTOK)
+    assert partner.get(path).json["consent"] == {"at": PROVEN["at"]}
+    assert operator.get(path).json["consent"]["evidence"] == PROVEN["evidence"]
+
+
+def test_nobody_who_was_erased_is_given_an_account(database: Database) -> None:
+    """Erased meanwhile, there is nobody to add it to."""
+    counter = Counter(database)
+    creator_id = counter.ids["u1"]
+    told: dict[str, Any] = {"creator_id": creator_id, "erased_by": "x", "pepper": PEPPER, "schedule": RULES}
+    database.write(lambda s: erasure.erase(s, clock=lambda: DAY * 86_400_000_000, **told))
+    account, consent = AccountOf("tiktok", "late"), Consent(1, 1, "acme")
+    with pytest.raises(UnknownCreator):
+        database.write(lambda s: creators.add_account(s, creator_id=creator_id, account=account, consent=consent))
