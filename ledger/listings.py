@@ -80,7 +80,8 @@ def relist(
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """List everyone who is to be found anew, for a day's slot. Returns how many creators were looked at."""
-    work = partial(relist_next, day=day, clock=clock, schedule=schedule, limit=limit)
+    # A creator has many rows: a chunk is held no longer than others can wait.
+    work = partial(relist_next, day=day, clock=clock, schedule=schedule, limit=min(limit, CHUNK))
     return claims.each_chunk(partial(database.write, work), progress=progress)
 
 
