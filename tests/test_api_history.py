@@ -1,5 +1,8 @@
 """A book's course, over HTTP."""
 
+from datetime import date, timedelta
+from decimal import Decimal
+
 import pytest
 
 from api.history import HistoryOut
@@ -45,6 +48,41 @@ def test_a_year_is_told_where_nothing_is_asked(partner: Holder, told: str, inter
     points = partner.get(f"{ADA}?interval={interval}").json["points"]
     assert len(points) == count
     assert (points[0]["day"], points[-1]["through"]) == ("2025-12-04", "2026-12-03")
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "last", "count"),
+    [
+        ("from=2026-11-23&to=2026-11-23", "2026-11-23", "2026-11-23", 1),
+        ("from=2026-12-01&to=2040-01-01", "2026-12-01", "2026-12-03", 3),
+        ("from=2016-11-27", "2016-11-27", "2026-12-03", 3_659),
+        ("from=2016-11-26&interval=day", "2016-11-26", "2026-12-03", 3_660),
+        ("from=2016-11-26&interval=week", "2016-11-26", "2026-12-03", 524),
+        ("from=2016-11-26&interval=month", "2016-11-26", "2026-12-03", 122),
+        ("from=1970-01-01&to=1970-01-03", "1970-01-01", "1970-01-03", 3),
+        ("from=1904-02-28&to=1904-03-01", "1904-02-28", "1904-03-01", 3),
+        ("to=2024-02-29&interval=week", "2023-03-02", "2024-02-29", 53),
+    ],
+)
+def test_any_interval_is_told_whole(partner: Holder, told: str, query: str, first: str, last: str, count: int) -> None:
+    """A day, ten years, days before anybody was enrolled, a `to` ahead (which is today): stretch follows stretch."""
+    points = partner.get(f"{ADA}?{query}").json["points"]
+    assert (points[0]["day"], points[-1]["through"], len(points)) == (first, last, count)
+    ends = [date.fromisoformat(point["through"]) for point in points]
+    begins = [date.fromisoformat(point["day"]) for point in points]
+    assert [end + timedelta(days=1) for end in ends[:-1]] == begins[1:]
+
+
+@pytest.mark.parametrize("interval", ["week", "month"])
+def test_longer_stretches_are_their_days_together(partner: Holder, told: str, interval: str) -> None:
+    """What came in, went out and drifted in a stretch is the sum of its days; it ends where the last of them does."""
+    span = "from=2026-10-07&to=2026-12-03"
+    days = partner.get(f"{ADA}?{span}").json["points"]
+    for point in partner.get(f"{ADA}?{span}&interval={interval}").json["points"]:
+        within = [day for day in days if point["day"] <= day["day"] <= point["through"]]
+        for name in ("credits", "drains", "drift"):
+            assert Decimal(point[name]) == sum(Decimal(day[name]) for day in within)
+        assert (point["standing"], point["mending"]) == (within[-1]["standing"], within[-1]["mending"])
 
 
 def test_a_change_of_label_is_told_where_it_was_written_down(
