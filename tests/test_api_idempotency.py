@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from api import idempotency, readings
+from jobs import tasks
 from ledger import answers, db, keys
 from ledger.db import Database
 from tests.api_fixtures import DAY_US, NOW_US, PARTNER_SCOPES, Clock, Holder, event
@@ -288,6 +289,11 @@ def test_after_a_day_a_key_is_free_again(
     assert partner.post("/v1/events", json=event("e-2"), headers=ONE).status_code == 201
     assert (len(kept(books)), sweep(books, clock.now_us)) == (1, 0)
     assert (sweep(books, clock.now_us + DAY_US), kept(books)) == (1, [])
+
+
+def test_the_hourly_sweep_takes_them() -> None:
+    """What is a day old is deleted by the job that deletes whatever served its time."""
+    assert answers.forget in tasks.SWEPT
 
 
 def sweep(books: Database, now_us: int) -> int:
