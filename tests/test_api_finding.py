@@ -123,6 +123,17 @@ def test_a_change_is_found_at_once(partner: Holder, brand: Holder) -> None:
     assert found(brand) == ["ada"]
 
 
+def test_a_new_account_is_found_and_an_erased_creator_is_not(partner: Holder, brand: Holder, operator: Holder) -> None:
+    """A network that is added is one to be found in from then on; erasure ends it all."""
+    join(partner, "ada")
+    assert found(brand, network="tiktok") == []
+    told = {"network": "tiktok", "external_id": "ada", "consent": {"at": "2026-11-20T00:00:00Z", "terms": "creators 3"}}
+    assert operator.post(f"{FIND}/youtube:ada/accounts", json=told).status_code == 201
+    assert found(brand, network="tiktok") == ["ada"]
+    assert operator.delete(f"{FIND}/youtube:ada").status_code == 204
+    assert (found(brand), found(brand, network="tiktok")) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("query", "wrong"),
     [
