@@ -379,3 +379,18 @@ def test_a_pitch_is_told_as_it_is_read(
             shown["line"],
         )
     assert other_partner.get(at(made["other"], "/deliveries")).json["deliveries"] == []
+
+
+def test_a_repeated_request_makes_one_webhook(partner: Holder, books: Database) -> None:
+    """Under one Idempotency-Key there is one webhook and one rotation, and the secret is shown once and not stored."""
+    again = {"headers": {"Idempotency-Key": "make"}}
+    first, second = (partner.post("/v1/webhooks", json={"url": URL}, **again) for _ in range(2))
+    assert (first.status_code, second.status_code, second.headers["Idempotency-Replayed"]) == (201, 201, "true")
+    assert second.json == first.json | {"secret": None}
+    turned = {"headers": {"Idempotency-Key": "turn"}}
+    for _ in range(2):
+        partner.post(at(first.json, "/rotate-secret"), json={}, **turned)
+    held = books.read(lambda reader: reader.fetch("SELECT secret_generation FROM webhook", ()))
+    assert held == [(2,)]
+    stored = repr(books.read(lambda reader: reader.fetch("SELECT body FROM answer", ())))
+    assert first.json["secret"].removeprefix("whsec_") not in stored
