@@ -86,6 +86,8 @@ class Courier:
         self, client: httpx2.AsyncClient, url: httpx2.URL, headers: dict[str, str], body: bytes
     ) -> httpx2.Response:
         """The answer to a POST, up to its headers, of the first of the host's addresses that takes the connection."""
+        if url.scheme != "https" and not self.private:
+            raise addresses.Forbidden
         waits = httpx2.Timeout(self.timeout_s, connect=self.timeout_s / 2).as_dict()
         more = {"timeout": waits, "sni_hostname": url.raw_host.decode()}
         named = {**headers, "Host": url.netloc.decode()}  # by hand, so that no cookie of an earlier answer goes along

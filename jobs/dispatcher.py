@@ -32,14 +32,14 @@ GRACE_S = 20  # what a turn may take beside sending
 class Bounds:
     """How much at once, and how long.
 
-    `webhooks` are served at once, `books` of each; after so many `turns` another webhook has its own. Killed, a
+    `webhooks` are served at once, `books` of each; after `share_s` one makes room for those that wait. Killed, a
     dispatcher keeps a webhook from the next for `lease_s`. Where nothing is due, it looks again after `pause_s`.
     """
 
     lease_s: float
     webhooks: int = 64
     books: int = 8
-    turns: int = 20
+    share_s: float = 5.0
     pause_s: float = 1.0
 
 
@@ -85,16 +85,22 @@ class Dispatcher:
     async def _serve(self, webhook_id: str) -> None:
         """Send to one webhook until nothing is due, or others have waited long enough. Never raises."""
         try:
+            until_s = time.monotonic() + self.bounds.share_s
             async with self.courier.client() as client:
-                for _ in range(self.bounds.turns):
-                    turn = None if self.desk.stopping.is_set() else await self._in_thread(self._take, webhook_id)
-                    if turn is None:
-                        return
-                    attempts = await asyncio.gather(*(self._attempt(client, turn, each) for each in turn.letters))
-                    await self._in_thread(self._conclude, turn, attempts)
+                while await self._turn(client, webhook_id) and time.monotonic() < until_s:
+                    pass
         except Exception:
             self.desk.log.exception("webhooks failed", webhook=webhook_id)
             await asyncio.sleep(self.bounds.pause_s)
+
+    async def _turn(self, client: httpx2.AsyncClient, webhook_id: str) -> bool:
+        """Send what may go now, each of another book, and write down what came of it. Whether there was anything."""
+        turn = None if self.desk.stopping.is_set() else await self._in_thread(self._take, webhook_id)
+        if turn is None:
+            return False
+        attempts = await asyncio.gather(*(self._attempt(client, turn, each) for each in turn.letters))
+        await self._in_thread(self._conclude, turn, attempts)
+        return True
 
     async def _attempt(self, client: httpx2.AsyncClient, turn: Turn, letter: Letter) -> Attempt:
         now_us, begun = self.desk.clock(), time.monotonic()

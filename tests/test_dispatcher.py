@@ -341,7 +341,7 @@ def test_a_name_that_changes_its_meaning_gains_nothing(sqlite_url: str) -> None:
 
     with receiving() as receiver:
         port = receiver.url.split(":")[2].split("/")[0]
-        webhook = receiver.knows(endpoint(database, f"http://rebind.invalid:{port}/"))
+        webhook = receiver.knows(endpoint(database, f"https://rebind.invalid:{port}/"))
         queue(database, webhook, 1)
         errors = []
         with dispatching(database, courier=Courier(TIMEOUT_S, private=False, lookup=rebinding)):
@@ -379,15 +379,16 @@ def test_what_was_looked_up_is_what_is_connected_to(sqlite_url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "error"),
     [
-        ("http://127.0.0.1:{port}/", "the address is not allowed"),
-        ("http://127.1:{port}/", "the address is not allowed"),
-        ("http://[::1]:{port}/", "the address is not allowed"),
-        ("http://[::ffff:127.0.0.1]:{port}/", "the address is not allowed"),
-        ("http://nobody.invalid/", "the host's name is not known"),
+        ("https://127.0.0.1:{port}/", "the address is not allowed"),
+        ("https://127.1:{port}/", "the address is not allowed"),
+        ("https://[::1]:{port}/", "the address is not allowed"),
+        ("https://[::ffff:127.0.0.1]:{port}/", "the address is not allowed"),
+        ("http://93.184.215.14:{port}/", "the address is not allowed"),
+        ("https://nobody.invalid/", "the host's name is not known"),
     ],
 )
 def test_an_address_inside_is_refused(sqlite_url: str, url: str, error: str) -> None:
-    """Where the operator did not allow it nothing is sent inside; it counts as an attempt that failed."""
+    """Where the operator did not allow it nothing is sent inside, or without TLS: the attempt failed."""
     database = Database(sqlite_url)
     with receiving() as receiver:
         port = receiver.url.split(":")[2].split("/")[0]
@@ -489,7 +490,7 @@ def test_of_two_dispatchers_one_sends_each_message(database_url: str) -> None:
         webhooks_of = [listener(first, one), listener(first, another)]
         for webhook in webhooks_of:
             queue(first, webhook, *[1, 2, 3, 1] * 10)
-        bounds: dict[str, Any] = {"courier": Courier(60, private=True), "webhooks": 1, "turns": 2}
+        bounds: dict[str, Any] = {"courier": Courier(60, private=True), "webhooks": 1, "share_s": 0}
         with dispatching(first, **bounds) as log, dispatching(second, **bounds) as other:
             wait_until(lambda: ended(first, webhooks_of[1]))
             one.over.set()
@@ -528,7 +529,7 @@ def test_webhooks_take_turns_where_there_are_too_many(database: Database) -> Non
         many, few = listener(database, much_to_get), listener(database, little_to_get)
         queue(database, many, *[1] * 30)
         queue(database, few, 1)
-        with dispatching(database, webhooks=1, turns=2) as log:
+        with dispatching(database, webhooks=1, share_s=0) as log:
             wait_until(lambda: ended(database, many) and ended(database, few))
     order = [line["webhook"] for line in log.lines]
     assert order.index(few.webhook_id) < 10
