@@ -110,6 +110,7 @@ def replay(session: Session, *, webhook: Webhook, first: int, last: int | None, 
         raise InvalidWebhook(
             f"at most {MOST_REPLAYED} sequences at once, none before the first", pointer="/to_sequence"
         )
-    count = db.execute(session, _REPLAY_SQL, (now_us, webhook.webhook_id, first, end, NOBODY))
+    # The webhook before its deliveries, as whoever sends locks them.
     db.execute(session, "UPDATE webhook SET quiet_until_us = 0 WHERE webhook_id = ?", (webhook.webhook_id,))
+    count = db.execute(session, _REPLAY_SQL, (now_us, webhook.webhook_id, first, end, NOBODY))
     return Replayed(first, end, count)
