@@ -24,6 +24,7 @@ KEY_IN_QUERY = {
     "description": "the same key where Klout's clients put it; taken under /v2 alone",
 }
 NUMBER = {"type": "string", "pattern": "^[0-9]{1,16}$"}
+SAID = {400: "the request could not be read", 403: KLOUT_DENIED, 422: "screenName is required"}
 Start = Callable[..., Any]
 
 
@@ -128,15 +129,15 @@ def _klout_doc(doc: dict[str, Any], _: dict[str, Any], **__: Any) -> dict[str, A
 
 
 def _error(status: int) -> dict[str, Any]:
-    detail = KLOUT_DENIED if status == 403 else PROBLEM_EXAMPLES.get(status, ("", http.HTTPStatus(status).phrase))[1]
-    example = {"error": status, "description": detail}
-    told: dict[str, Any] = {
+    told = PROBLEM_EXAMPLES.get(status, ("", http.HTTPStatus(status).phrase))[1]
+    example = {"error": status, "description": SAID.get(status, told)}
+    error: dict[str, Any] = {
         "description": title(status),
         "content": {JSON: {"schema": KloutError(), "example": example}},
     }
     if status in (429, 503):
-        told["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
-    return told
+        error["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
+    return error
 
 
 class KeyInQuery:

@@ -28,6 +28,9 @@ LINKS: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
         ("webhook", "webhook", ("webhooks_get_webhook", "webhooks_patch_webhook", "webhooks_get_deliveries")),
         ("webhook", "webhook", ("webhooks_post_test", "webhooks_post_rotation", "webhooks_delete_webhook")),
     ],
+    "klout_get_identity": [
+        ("id", "klout_id", ("klout_get_user", "klout_get_score", "klout_get_topics", "klout_get_influence")),
+    ],
     "keys_post_key": [("key", "key", ("keys_get_key", "keys_post_rotate", "keys_delete_key"))],
 }
 
