@@ -45,8 +45,7 @@ def post_event() -> Response:
     media = encoding.media_type(encoding.JSON, cloudevents.STRUCTURED, cloudevents.BATCHED)
     if media == cloudevents.BATCHED:
         return take(batches.lines(state.ledger().settings.batch_limit), backfill=False, atomic=False)
-    read = told if media == encoding.JSON else unwrapped
-    return answer(batches.post_events([read(encoding.parse(encoding.body()))])[0])
+    return answer(batches.post_events([sent(media)])[0])
 
 
 @blp.post("/v1/events/batch")
@@ -61,6 +60,12 @@ def post_batch(query: dict[str, Any]) -> Response:
     if query["backfill"]:
         auth.need("events:backfill")
     return take(batches.lines(state.ledger().settings.batch_limit), **query)
+
+
+def sent(media: str) -> NewEvent:
+    """The one event that this request sends, plain or in an envelope."""
+    given = encoding.parse(encoding.body())
+    return told(given) if media == encoding.JSON else unwrapped(given)
 
 
 def told(given: Any) -> NewEvent:
