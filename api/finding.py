@@ -128,6 +128,9 @@ class FoundCreatorOut(fields.Shown):
     display_name = ma.fields.String(**fields.told("what the creator is called"))
     handle = ma.fields.String(**fields.told("the name in the address of the creator's page"), allow_none=True)
     topics = ma.fields.List(ma.fields.String(), **fields.told("what the creator declared"))
+    points = fields.Trust(
+        **fields.told("the meter that was searched by: the network's that is named, or that of all networks together")
+    )
     followers = ma.fields.Integer(
         **fields.told("of the largest account, on the network where one is named; null where nobody told them"),
         allow_none=True,
@@ -153,6 +156,7 @@ SHOWN = {
     "display_name": "Ada",
     "handle": "ada",
     "topics": ["engines"],
+    "points": "52.438609",
     "followers": 50000,
     "accounts": [{"network": "youtube", "external_id": "UC-ada", "followers": 50000}],
     "meters": [{"meter": "network:youtube", "points": "52.438609", "confidence": "many", "label": "trusted"}],
@@ -222,6 +226,7 @@ def show(found: Found) -> dict[str, Any]:
         "display_name": found.display_name,
         "handle": found.handle,
         "topics": list(found.topics),
+        "points": notation.trust(found.points),
         "followers": found.followers,
         "accounts": [
             {"network": one.network, "external_id": one.external_id, "followers": one.followers}

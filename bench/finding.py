@@ -27,7 +27,7 @@ PAGES = 5
 LISTED = 5_000
 HEAD = ("", "ms a page", "by key", "times")
 _BY_KEY = (
-    "SELECT l.points, l.creator_id, l.followers, l.day FROM {keys} CROSS JOIN listing l"
+    "SELECT l.points, l.creator_id, l.points, l.followers, l.day FROM {keys} CROSS JOIN listing l"
     " WHERE l.creator_id = k.c0 AND l.network = k.c1 AND l.topic = k.c2"
 )
 

@@ -109,12 +109,16 @@ class StickOf:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Somebody found. Names and accounts are today's, meters and sticks those listed on `day`."""
+    """Somebody found. Names and accounts are today's, meters and sticks those listed on `day`.
+
+    `points`, in millionths, and `followers` are those that the search went by: the network's, or over all networks.
+    """
 
     creator_id: str
     display_name: str
     handle: str | None
     topics: tuple[str, ...]
+    points: int
     followers: int | None
     accounts: tuple[AccountOf, ...]
     meters: tuple[MeterOf, ...]
@@ -146,8 +150,8 @@ def statement(search: Search, *, after: Place | None = None, floor: Place | None
     asked = [*_walked(walk, after, floor), *walk.asked, (f"c.creator_id = {owner} AND {FOUND}", ())]
     where, params = _all(asked)
     return (
-        f"SELECT {walk.column}, {owner}, l.followers, l.day FROM {walk.tables} CROSS JOIN creator c WHERE {where}"
-        f" ORDER BY {walk.column} DESC, {owner} DESC LIMIT ?"
+        f"SELECT {walk.column}, {owner}, l.points, l.followers, l.day FROM {walk.tables} CROSS JOIN creator c"
+        f" WHERE {where} ORDER BY {walk.column} DESC, {owner} DESC LIMIT ?"
     ), params
 
 
@@ -229,13 +233,14 @@ def _shown(session: Reading, rows: Sequence[Row]) -> tuple[Found, ...]:
             who[creator_id][0],
             who[creator_id][1],
             tuple(orjson.loads(who[creator_id][2])),
+            points,
             None if followers == UNTOLD else followers,
             tuple(AccountOf(*row) for row in accounts[creator_id]),
             tuple(MeterOf(*row) for row in meters[creator_id]),
             tuple(StickOf(*row) for row in sticks[creator_id]),
             day,
         )
-        for _, creator_id, followers, day in rows
+        for _, creator_id, points, followers, day in rows
         if creator_id in who
     )
 

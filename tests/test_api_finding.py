@@ -87,7 +87,7 @@ def test_what_is_told_of_them(app: Flask, partner: Holder, brand: Holder, clock:
             "label": book["label"]["name"],
         }
     ]
-    assert book["points"] > "0"
+    assert one["points"] == book["points"] > "0"
     assert {stick["stick"]: float(stick["value"]) for stick in one["sticks"]} == {
         "klout.score": float(told["klout"]["score"]),
         "kred.influence": told["kred"]["influence"],

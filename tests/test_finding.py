@@ -161,8 +161,11 @@ def test_a_page_tells_what_was_listed(database: Database) -> None:
         sticks={"klout.score": 12_300_000},
     )
     stored(database, [ada])
+    (page,) = pages(database, Search(), limit=10)
+    assert (page.found[0].points, page.found[0].followers) == (7, 900)
     (page,) = pages(database, Search(network="tiktok"), limit=10)
     (found,) = page.found
+    assert found.points == 0
     assert (found.creator_id, found.followers, found.day) == (ada["id"], None, TODAY)
     assert found.meters == (
         finding.MeterOf("tiktok", 0, "few", "new"),

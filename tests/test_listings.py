@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger import claims, creators, db, finding, listings, measuring, queries, readings
+from ledger import claims, creators, db, economy, finding, listings, measuring, queries, readings
 from ledger.creators import AccountOf
 from ledger.db import Database
 from ledger.economy import DAY_US, MICROS
@@ -115,6 +115,7 @@ def test_what_is_listed_is_what_readers_are_told_that_day(counter: Counter) -> N
         "readings.moz-da": (7, DAY - 1),
     }
     assert (one.day, one.followers) == (DAY + 1, 5_000)
+    assert one.points == economy.meter(books.standing, RULES.at(DAY + 1)["meter.half"])
     assert names(counter, stick="readings.moz-da", value=Span(high=7)) == ["ada"]
     assert names(counter, stick="readings.moz-da", value=Span(8)) == []
 
