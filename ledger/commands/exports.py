@@ -17,7 +17,7 @@ from ledger.commands.terminal import Terminal, bar, say
 
 @click.command(
     short_help="Write books out, entry by entry.",
-    epilog="Example:  trust-ledger export --format hledger --creator mara-bakes -o mara.journal",
+    epilog="Example:  trust-ledger export --format hledger -o all.journal",
 )
 @click.option("--format", "format_", type=click.Choice(exports.FORMATS), required=True, help="How to write it.")
 @click.option("--creator", help="This creator's alone: handle, UUID or network:external_id.")
