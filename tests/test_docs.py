@@ -71,3 +71,13 @@ def test_a_chart_that_nobody_drew_anew_is_found(
     generate.draw(check=False)
     (tmp_path / "old.svg").write_text("", "utf-8")
     assert generate.draw(check=True) == "old.svg"
+
+
+def test_what_security_rests_on_is_tested() -> None:
+    """Every test that the list of threats names is there."""
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (DOCS / "security.md").read_text())
+    assert len(named) > 30
+    missing = [
+        f"{file}::{test}" for file, test in named if f"def {test}(" not in (DOCS.parent / "tests" / file).read_text()
+    ]
+    assert missing == []
