@@ -8,11 +8,9 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 
-from ledger.hosts import is_public
+from ledger.hosts import is_public, is_web_port
 
 Lookup = Callable[[str, int], Sequence[str]]
-WEB_PORTS = (80, 443)
-FIRST_UNPRIVILEGED_PORT = 1024
 
 
 class Forbidden(Exception):
@@ -29,7 +27,7 @@ def allowed(host: str, port: int, *, private: bool, lookup: Lookup = look_up) ->
     """The addresses of a host that may be connected to: all of them, or none. Raises Forbidden, or as the lookup."""
     if private:
         return list(lookup(host, port))
-    if port not in WEB_PORTS and port < FIRST_UNPRIVILEGED_PORT:
+    if not is_web_port(port):
         raise Forbidden
     found = list(lookup(host, port))
     if not all(map(is_public, found)):

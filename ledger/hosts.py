@@ -1,12 +1,19 @@
-"""Hosts: which addresses are of the public internet, so that no webhook leads inside."""
+"""Hosts: which addresses and ports are of the public web, so that no webhook leads inside."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+WEB_PORTS = (80, 443)
+FIRST_UNPRIVILEGED_PORT = 1024
 UNICAST = ip_network("2000::/3")
 # Global by the registries, and yet no host of its own: what leads into IPv4, to the nearest relay, or into documents.
 DETOURS = tuple(map(ip_network, ("192.88.99.0/24", "2002::/16", "3fff::/20")))
+
+
+def is_web_port(port: int) -> bool:
+    """Whether a web server may well listen there: no port of mail, shells or name servers."""
+    return port in WEB_PORTS or port >= FIRST_UNPRIVILEGED_PORT
 
 
 def is_public(address: str) -> bool:

@@ -18,7 +18,7 @@ from ledger import claims, db, events, messages
 from ledger.db import Reading, Row, Session
 from ledger.errors import Conflict, LedgerError, NotFound, Stale
 from ledger.events import METER
-from ledger.hosts import is_public
+from ledger.hosts import is_public, is_web_port
 
 PREFIX = "whsec_"
 STATUSES = ("enabled", "paused")
@@ -226,6 +226,8 @@ def _wrong(url: str, parts: SplitResult, *, private: bool) -> str | None:
         return "must not hold a name or a password: check the signature instead"
     if "#" in url:
         return "must not have a fragment"
+    if not private and not is_web_port(parts.port or 443):
+        return "leads to a port where no web server is expected: 80, 443 or one above 1023"
     if not private and not _may_be_public(parts.hostname):
         return "leads into a private network, which the operator has not allowed"
     return None

@@ -98,6 +98,7 @@ def test_the_secret_is_kept_nowhere(app: Flask, partner: Holder, books: Database
         ({"url": "example.com"}, "/url"),
         ({"url": "https://example.com:99999/"}, "/url"),
         ({"url": "https://example.com:0/"}, "/url"),
+        ({"url": "https://example.com:25/"}, "/url"),
         ({"url": "https://user:pass@example.com/"}, "/url"),
         ({"url": "https://user@example.com/"}, "/url"),
         ({"url": "https://example.com/#part"}, "/url"),
