@@ -59,7 +59,8 @@ def test_the_server_keeps_to_its_document(
     (tmp_path / "ndjson_hook.py").write_text(HOOK)
     with serving(api_settings) as url:
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run"]
-        chosen = ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "8", "--seed", "1", "--workers", "2"]
+        chosen = ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "8"]
+        chosen += ["--seed", "1", "--workers", "2"]
         # These two would end the very key that the run goes by; tests/test_api_keys.py has them.
         chosen += ["--exclude-operation-id", "keys_delete_key", "--exclude-operation-id", "keys_post_rotate"]
         kept = ["--generation-database", "none", "--header", f"Authorization: Bearer {operator.secret}"]

@@ -107,9 +107,10 @@ def test_each_network_has_its_tab(client: FlaskClient, books: Database) -> None:
 
 def test_names_are_written_not_run(client: FlaskClient, books: Database) -> None:
     """Whatever a creator is called, the page shows it as text."""
-    told = {"display_name": "<script>x</script>", "handle": "evil", "visibility": "public"}
+    told: dict[str, Any] = {"display_name": "<script>x</script>", "handle": "evil", "visibility": "public"}
     accounts = [AccountOf("youtube", "evil")]
-    books.write(lambda s: creators.enrol(s, accounts=accounts, consent_at_us=1, enrolled_by="a", now_us=1, **told))
+    told_too: dict[str, Any] = {"accounts": accounts, "consent_at_us": 1, "enrolled_by": "a", "now_us": 1}
+    books.write(lambda s: creators.enrol(s, **told, **told_too))
     answer = client.get("/c/evil")
     assert "<script" not in answer.text
     assert "style-src 'self'" in answer.headers["Content-Security-Policy"]
