@@ -631,8 +631,8 @@ def test_nobody_is_introduced_to_a_creator_who_is_not_there(database: Database) 
 def some(rng: Random, number: int, day: int) -> NewEvent:
     """Some event on a day, about one of the few that may have been before it."""
     refs = [f"r{each}" for each in range(max(0, number - 12), number)] or ["none"]
-    told = [name for name in KINDS if name not in ("policy_marker", "erasure")]
-    kind = rng.choice(told + ["engagement", "pitch", "reversal"] * 5)
+    names = [name for name in KINDS if name not in ("policy_marker", "erasure")]
+    kind = rng.choice(names + ["engagement", "pitch", "reversal"] * 5)
     facts: dict[str, Any] = dict(KINDS[kind].example)
     if kind == "engagement":
         facts = {"act": "reply", "engager": f"fan {rng.randint(0, 30)}"}
