@@ -62,7 +62,7 @@ NETWORK = {
     "required": True,
     "description": "tw (twitter), gp (googleplus), ig (instagram), or the slug of any network",
     "schema": {"type": "string", "minLength": 1},
-    "example": "tw",
+    "example": "youtube",
 }
 ACCOUNT = {
     "name": "external_id",
@@ -70,7 +70,7 @@ ACCOUNT = {
     "required": True,
     "description": "the creator's id on that network, as its partner told it",
     "schema": {"type": "string", "minLength": 1},
-    "example": "15846407",
+    "example": "UC-ada",
 }
 FOUND = {"id": "635263", "network": "ks"}
 
@@ -105,7 +105,7 @@ def get_identity(network: str, external_id: str) -> Response:
 @blp.get("/v2/identity.json/klout/<string:klout_id>/<string:network>", parameters=[KLOUT_ID, NETWORK])
 @auth.requires("balances:read")
 @blp.alt_response(304, "NOT_MODIFIED")
-@blp.response(200, KloutIdentityOut(), example={"id": "15846407", "network": "tw"})
+@blp.response(200, KloutIdentityOut(), example={"id": "UC-ada", "network": "youtube"})
 def get_account(klout_id: str, network: str) -> Response:
     """The id that a creator has on a network, by number."""
     return answer(state.ledger().database.read(lambda reader: account(reader, klout_id, network)))
