@@ -8,10 +8,10 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, encoding, fields, notation, state
+from api import auth, conditional, encoding, fields, state
 from api.blueprint import Blueprint
 from api.creators import SLUG, SLUG_PATTERN
-from ledger import attestations
+from ledger import attestations, notation
 from ledger.attestations import MOST, Count
 from ledger.errors import Forbidden
 

@@ -8,11 +8,11 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, request
 
-from api import auth, conditional, fields, notation, state, visibility
+from api import auth, conditional, fields, state, visibility
 from api.blueprint import Blueprint, not_taken
 from api.conditional import documented
 from api.problems import InvalidRequest
-from ledger import queries
+from ledger import notation, queries
 from ledger.economy import DAY_US
 from ledger.errors import InvalidEvent, NotFound
 from ledger.events import SKEW_US, CreatorRef, parse_ref

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from api.notation import EPOCH_DAY
+from ledger.days import EPOCH
 from ledger.economy import MICROS
 from ledger.histories import Mark, Point, Relabelling
 
@@ -189,7 +189,7 @@ def _months(frame: Frame, *, every: int) -> list[tuple[float, str]]:
     """Where months begin, and what to write there: the year beside each January."""
     found = []
     for day in range(frame.first, frame.last + 1):
-        on = date.fromordinal(EPOCH_DAY + day)
+        on = date.fromordinal(EPOCH + day)
         if on.day == 1 and (on.month - 1) % every == 0 and frame.x(day) < frame.width - frame.right - 14:
             name = MONTHS[on.month - 1]
             found.append((frame.x(day), f"{name} {on.year}" if on.month == 1 else name))

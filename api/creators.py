@@ -9,10 +9,10 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, request
 
-from api import auth, encoding, fields, notation, state
+from api import auth, encoding, fields, state
 from api.blueprint import Blueprint
 from api.problems import InvalidRequest, PreconditionRequired
-from ledger import creators, listings
+from ledger import creators, listings, notation
 from ledger.consents import LONGEST
 from ledger.creators import AccountOf, Enrolled
 from ledger.db import Session

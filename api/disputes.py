@@ -9,9 +9,9 @@ from uuid import UUID
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, creators, cursors, encoding, event_documents, events, fields, notation, state
+from api import auth, conditional, creators, cursors, encoding, event_documents, events, fields, state
 from api.blueprint import Blueprint
-from ledger import disputes, ids, reversals
+from ledger import disputes, ids, notation, reversals
 from ledger.disputes import LONGEST_REASON, PREFIX, STATUSES, Dispute
 from ledger.errors import Forbidden, NotFound
 from ledger.events import Receipt

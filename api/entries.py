@@ -8,11 +8,11 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, cursors, fields, notation, state, visibility
+from api import auth, conditional, cursors, fields, state, visibility
 from api.blueprint import Blueprint
 from api.conditional import documented
 from api.disputes import concerns
-from ledger import disputes, kinds, queries
+from ledger import disputes, kinds, notation, queries
 from ledger.disputes import Dispute
 from ledger.readers import Reader
 from ledger.statements import SETTLEMENT, Recomputed, StatementLine

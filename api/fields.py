@@ -6,7 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from api import notation
+from ledger import notation
 
 VISIBLE = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
 

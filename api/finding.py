@@ -8,11 +8,11 @@ from uuid import UUID
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, cursors, fields, notation, state
+from api import auth, conditional, cursors, fields, state
 from api.blueprint import Blueprint
 from api.creators import SLUG, SLUG_PATTERN, AccountOut
 from api.readings import Decimal, written
-from ledger import finding, labels
+from ledger import finding, labels, notation
 from ledger.economy import MICROS
 from ledger.finding import METER, SORTS, STICK, Found, Place, Search, Span
 from ledger.kinds.pitch import MOST_FOLLOWERS

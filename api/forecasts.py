@@ -6,10 +6,10 @@ from typing import Any
 
 import marshmallow as ma
 
-from api import fields, notation
+from api import fields
 from api.balances import LabelOut
 from api.quoting import QuoteOut
-from ledger import labels
+from ledger import labels, notation
 
 COUNTS = ("followers", "late_days")
 

@@ -9,9 +9,9 @@ import psycopg
 from flask import Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import encoding, fields, metrics, notation, problems, state
+from api import encoding, fields, metrics, problems, state
 from api.blueprint import Blueprint
-from ledger import health, rules
+from ledger import health, notation, rules
 from ledger.economy import DAY_US
 from ledger.errors import InvalidPolicy, Unavailable
 

@@ -7,11 +7,11 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, fields, notation, state, visibility
+from api import auth, conditional, fields, state, visibility
 from api.blueprint import Blueprint
 from api.conditional import documented
 from api.problems import InvalidRequest
-from ledger import labels, queries
+from ledger import labels, notation, queries
 from ledger.economy import DAY_US
 from ledger.histories import INTERVALS, LONGEST_DAYS, Point, Relabelling
 from ledger.readers import Reader

@@ -8,11 +8,12 @@ from uuid import UUID
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, cursors, encoding, fields, notation, state
+from api import auth, conditional, cursors, encoding, fields, state
 from api.blueprint import Blueprint
 from api.creators import SLUG_PATTERN
-from ledger import creators, keys
+from ledger import creators, keys, notation
 from ledger.db import Reading, Session
+from ledger.economy import HOUR_US
 from ledger.errors import Forbidden, NotFound
 from ledger.events import UUID as UUID_FORM
 from ledger.keys import Key
@@ -229,7 +230,7 @@ def replace(session: Session, key_id: str, *, overlap_hours: int) -> tuple[Key, 
     secret, new_id = keys.rotate(
         session,
         key_id=old.key_id,
-        overlap_us=overlap_hours * keys.HOUR_US,
+        overlap_us=overlap_hours * HOUR_US,
         pepper=ledger.pepper,
         now_us=ledger.clock(),
     )

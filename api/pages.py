@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from api import charts, dealings, multiples, notation, problems, sheet, state
-from ledger import creators, disputes, economy, links, queries
+from api import charts, dealings, multiples, problems, sheet, state
+from ledger import creators, disputes, economy, links, notation, queries
 from ledger.creators import Enrolled
 from ledger.disputes import Dispute
 from ledger.economy import DAY_US

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import Response
 
-from api import auth, conditional, creators, cursors, encoding, notation, relationships, state
+from api import auth, conditional, creators, cursors, encoding, relationships, state
 from api.blueprint import Blueprint
 from api.pitch_documents import (
     NAMED,
@@ -20,7 +20,7 @@ from api.pitch_documents import (
     PitchOut,
     PublishIn,
 )
-from ledger import authorised, ids, pitches, quotes
+from ledger import authorised, ids, notation, pitches, quotes
 from ledger.authorised import PREFIX, Authorised
 from ledger.economy import DAY_US
 from ledger.errors import Forbidden, NotFound

@@ -7,10 +7,10 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, fields, notation, state
+from api import auth, conditional, fields, state
 from api.blueprint import Blueprint
 from api.conditional import documented
-from ledger import kinds
+from ledger import kinds, notation
 from ledger import policy as policies
 from ledger.economy import DAY_US
 from ledger.errors import NotFound

@@ -7,10 +7,10 @@ from typing import Any, get_type_hints
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, fields, notation, state, visibility
+from api import auth, conditional, fields, state, visibility
 from api.blueprint import Blueprint
 from api.conditional import documented
-from ledger import checkpoints, proofs
+from ledger import checkpoints, notation, proofs
 from ledger.exports import shown
 from ledger.proofs import EntryProof
 from ledger.readers import Reader

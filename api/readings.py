@@ -8,10 +8,10 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, creators, cursors, encoding, fields, notation, state
+from api import auth, conditional, creators, cursors, encoding, fields, state
 from api.blueprint import Blueprint
 from api.creators import NAMED, SLUG, SLUG_PATTERN
-from ledger import readings
+from ledger import notation, readings
 from ledger.readers import Reader
 from ledger.readings import MOST_AT_ONCE, Reading
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import marshmallow as ma
 
-from api import fields, notation, state
+from api import fields, state
 from api.auth import network_of
 from api.blueprint import pointers
-from ledger import events, lookups
+from ledger import events, lookups, notation
 from ledger.errors import Forbidden, InvalidEvent
 from ledger.events import NewEvent, Receipt
 from ledger.keys import Key

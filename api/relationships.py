@@ -8,12 +8,13 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, cursors, encoding, fields, notation, state
+from api import auth, conditional, cursors, encoding, fields, state
 from api.blueprint import Blueprint
 from api.problems import InvalidRequest
-from ledger import creators, relationships
+from ledger import creators, notation, relationships
 from ledger.creators import Enrolled
 from ledger.errors import Forbidden, UnknownCreator
+from ledger.ids import NIL
 from ledger.keys import Key
 from ledger.kinds.facts import FORMS, SLUG
 from ledger.readers import Reader
@@ -40,7 +41,6 @@ NAMED: list[str | dict[str, Any]] = [
         "example": "nike",
     },
 ]
-NOBODY = "00000000-0000-0000-0000-000000000000"
 WORDS = {"accept": "accepted", "decline": "declined", "end": "ended", "block": "blocked", "unblock": "unblocked"}
 
 
@@ -323,7 +323,7 @@ def named(reader: Reader, creator: str) -> str:
     try:
         return creators.find(reader, auth.ref(creator))
     except UnknownCreator:
-        return NOBODY
+        return NIL
 
 
 def placed(seen: Seen) -> int:

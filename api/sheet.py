@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
-from api.notation import EPOCH_DAY
 from ledger import labels
-from ledger.days import MONTHS
+from ledger.days import EPOCH, MONTHS
 from ledger.economy import DAY_US, MICROS
 from ledger.labels import nearest
 from ledger.statements import SETTLEMENT, StatementLine
@@ -61,7 +60,7 @@ def _fold(line: StatementLine, day: int, told: Collection[int], eventful: Collec
     """What it is folded by: routine by the week, or by the day where more happened on it, so that no days overlap."""
     if line.seq in told:
         return "line", line.seq
-    return ("day", day) if day in eventful else ("week", day - date.fromordinal(EPOCH_DAY + day).weekday())
+    return ("day", day) if day in eventful else ("week", day - date.fromordinal(EPOCH + day).weekday())
 
 
 def _row(dated: list[tuple[StatementLine, int]]) -> Row:
@@ -104,13 +103,13 @@ def _counted(number: int, one: str, many: str) -> str:
 
 def spoken_day(number: int) -> str:
     """A day as people say it: "3 March 2026"."""
-    on = date.fromordinal(EPOCH_DAY + number)
+    on = date.fromordinal(EPOCH + number)
     return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
 
 
 def short_days(first: int, last: int) -> str:
     """Days as a column has room for: "3 Mar 2026", "3\N{EN DASH}9 Mar 2026", "28 Feb \N{EN DASH} 6 Mar 2026"."""
-    from_date, to_date = date.fromordinal(EPOCH_DAY + first), date.fromordinal(EPOCH_DAY + last)
+    from_date, to_date = date.fromordinal(EPOCH + first), date.fromordinal(EPOCH + last)
     end = f"{to_date.day} {MONTHS[to_date.month - 1][:3]} {to_date.year}"
     if first == last:
         return end

@@ -7,10 +7,10 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, encoding, fields, notation, state
+from api import auth, encoding, fields, state
 from api.blueprint import Blueprint
 from api.problems import InvalidRequest
-from ledger import policy, simulation, soundness
+from ledger import notation, policy, simulation, soundness
 from ledger.economy import DAY_US
 from ledger.errors import Forbidden
 from ledger.policy import Policy

@@ -7,12 +7,12 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, cursors, fields, notation, state, visibility
+from api import auth, conditional, cursors, fields, state, visibility
 from api.blueprint import Blueprint
 from api.creators import NAMED
 from api.readings import ReadingOut
 from api.readings import show as show_reading
-from ledger import activity, measuring, queries, readings, sticks
+from ledger import activity, measuring, notation, queries, readings, sticks
 from ledger.activity import Act
 from ledger.errors import UnknownCreator
 from ledger.labels import nearest

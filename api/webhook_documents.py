@@ -8,8 +8,9 @@ import marshmallow as ma
 
 from api import fields
 from ledger import envelopes, webhooks
+from ledger.economy import HOUR_US
 from ledger.messages import TYPES
-from ledger.webhooks import HOUR_US, LONGEST_URL, MOST_FILTERS, MOST_OVERLAP_US, OVERLAP_US
+from ledger.webhooks import LONGEST_URL, MOST_FILTERS, MOST_OVERLAP_US, OVERLAP_US
 
 PAGE, LARGEST_PAGE = 50, 100
 MOST_SEQUENCE = 2**53

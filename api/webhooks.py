@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from flask import Response, request
 
-from api import auth, conditional, cursors, encoding, notation, state
+from api import auth, conditional, cursors, encoding, state
 from api.blueprint import Blueprint
 from api.creators import IF_MATCH, TAG
 from api.problems import PreconditionRequired
@@ -29,12 +29,13 @@ from api.webhook_documents import (
     WebhookPatch,
     WebhooksOut,
 )
-from ledger import envelopes, outbox, webhooks
+from ledger import envelopes, notation, outbox, webhooks
 from ledger.db import Reading, Session
+from ledger.economy import HOUR_US
 from ledger.envelopes import Delivery
 from ledger.errors import Stale
 from ledger.messages import NOBODY
-from ledger.webhooks import HOUR_US, Webhook
+from ledger.webhooks import Webhook
 
 blp = Blueprint("webhooks", __name__, description="Webhooks: what happens, told to an address of yours.")
 NO_STORE = {"Cache-Control": "no-store"}

@@ -40,7 +40,7 @@ SUBJECTS = {
         "kinds kinds/base kinds/facts kinds/post kinds/engagement kinds/burst kinds/transparency kinds/pitch kinds/hold"
         " kinds/outcome kinds/breach kinds/apology kinds/allegation kinds/relationship kinds/reversal kinds/notice"
     ),
-    "Writing": "events posting batches books lookups contexts memory upkeep keeping own imports arrays answers",
+    "Writing": "events posting batches books lookups contexts memory upkeep keeping own arrays answers",
     "Ways in": "imports formats columns activities ratings",
     "Reading": "queries statements histories hindsight breaches readers",
     "Proof": "audit replay aside stored traces chain checkpoints proofs",

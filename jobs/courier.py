@@ -22,9 +22,9 @@ import httpx2
 from standardwebhooks import Webhook as Signer
 
 from jobs import addresses
+from ledger.economy import SECOND_US
 
 AGENT = f"trust-ledger-webhooks/{version('trust-ledger')}"
-SECOND_US = 1_000_000
 RESOLVERS = 32
 MOST_ADDRESSES = 4
 MOST_BODY_BYTES = 16_384

@@ -21,9 +21,9 @@ from jobs.courier import Courier, signed
 from jobs.tasks import Desk
 from ledger import deliveries, events, outbox, webhooks
 from ledger.deliveries import Attempt, Letter, Turn
+from ledger.economy import SECOND_US
 
 T = TypeVar("T")
-SECOND_US = 1_000_000
 DATABASE_THREADS = 2
 GRACE_S = 20  # what a turn may take beside sending
 

@@ -18,6 +18,7 @@ from ledger.books import BOOK_COLUMNS, ENTRY_COLUMNS, BookKey
 from ledger.checkpoints import Checkpoint
 from ledger.db import Row, Session
 from ledger.errors import InvalidPolicy
+from ledger.ids import NIL
 from ledger.keeping import KEPT, TIES, Kept
 from ledger.memory import Memory
 from ledger.policy import Policy, Schedule
@@ -26,7 +27,6 @@ from ledger.stored import LAST_SEQ, UNREADABLE, EntryRow, EventRow, Undone, Wron
 
 EVENT = tables.Event.__table__  # type: ignore[attr-defined]
 EVENT_COLUMNS = ", ".join(f"v.{column.name}" for column in EVENT.columns)
-NIL = "00000000-0000-0000-0000-000000000000"
 FIRST = (NIL, "")
 BOOKS, SPAN, PAGE = 500, 20_000, 5_000
 KEY_TYPES = ("id", "text", "int")

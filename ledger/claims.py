@@ -14,8 +14,9 @@ from sqlmodel import Session
 
 from ledger import db
 from ledger.db import Reading, Row
+from ledger.ids import NIL
 
-FIRST = ("00000000-0000-0000-0000-000000000000", "")
+FIRST = (NIL, "")
 LEASE_US = 55 * 60 * 1_000_000  # so that the next hour's attempt finds it run out
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 from ledger import db, envelopes, recipients, webhooks
 from ledger.db import Reading, Row, Session
+from ledger.economy import DAY_US, SECOND_US
 from ledger.envelopes import Delivery
 from ledger.webhooks import Webhook
 
-SECOND_US = 1_000_000
-DAY_US = 86_400 * SECOND_US
 RETRIES_S = (5, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 14 * 3_600, 20 * 3_600, 24 * 3_600)
 MOST_ATTEMPTS = 1 + len(RETRIES_S)
 LONGEST_PAUSE_US = RETRIES_S[-1] * SECOND_US

@@ -28,7 +28,7 @@ from ledger import (
     relationships,
 )
 from ledger import readings as sticks
-from ledger.economy import DAY_US, MICROS
+from ledger.economy import DAY_US, HOUR_US, MICROS
 from ledger.events import NewEvent
 from ledger.kinds.facts import Share
 from ledger.policy import Schedule
@@ -52,7 +52,6 @@ from ledger.stories import (
     Told,
 )
 
-HOUR_US = DAY_US // 24
 LIVE = 30
 EVENING = 18
 NIGHTS = 120

@@ -18,6 +18,7 @@ from ledger.creators import by_handle, find
 from ledger.db import Reading, Row, Session
 from ledger.errors import InvalidEvent, NotFound, UnknownCreator
 from ledger.events import parse_ref
+from ledger.ids import NIL
 from ledger.journals import GRAMMARS, Item, Shelf, journal, owner
 from ledger.stored import EntryRow, EventRow
 
@@ -27,7 +28,7 @@ FORMATS = (JSONL, *GRAMMARS)
 PAGE, SHELF = 1_000, 500
 EVENT_COLUMNS = ", ".join(f"v.{name}" for name in EventRow._fields)
 REFUSED = '{"code":%'
-FIRST = ("00000000-0000-0000-0000-000000000000", "")
+FIRST = (NIL, "")
 # What is told of a creator beside the books, each with its table; the first is one row, and always there.
 ABOUT = ("creator", "profile", "account", "consent", "erasure")
 
@@ -197,7 +198,7 @@ def _refused(session: Reading, book: Book) -> Iterator[bytes]:
         f"SELECT {EVENT_COLUMNS} FROM event v WHERE v.creator_id = ? AND v.event_id > ? AND v.meter = ?"
         f" AND v.outcome LIKE ? ORDER BY v.event_id LIMIT {PAGE}"
     )
-    reached = FIRST[0]
+    reached = NIL
     while rows := db.fetch(session, sql, (book.creator_id, reached, book.meter, REFUSED)):
         for row in rows:
             yield _line({"refused": shown(EventRow._make(row))})

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, NamedTuple
 
 from ledger.errors import LedgerError
+from ledger.notation import read_instant
 
 LONGEST_LINE = 4_096
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = re.compile(r"([0-9]{1,11})(?:\.([0-9]{1,9}))?")
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 class UnreadableFile(LedgerError):
@@ -117,8 +115,6 @@ def seconds(text: str) -> int:
 def instant(text: str) -> int:
     """An RFC 3339 time as microseconds since 1970. Raises BadLine."""
     try:
-        if _INSTANT.fullmatch(text):
-            return (datetime.fromisoformat(text.upper()) - _EPOCH) // timedelta(microseconds=1)
-    except (ValueError, OverflowError):
-        pass
-    raise BadLine(f"time {text[:40]!r} is not one with Z or an offset, such as 2026-11-23T16:00:00Z")
+        return read_instant(text.upper())
+    except ValueError as error:
+        raise BadLine(f"time {text[:40]!r} is not one with Z or an offset, such as 2026-11-23T16:00:00Z") from error

@@ -9,6 +9,7 @@ import re
 
 from ledger.errors import NotFound
 
+NIL = "00000000-0000-0000-0000-000000000000"  # no creator's and no thing's: it comes before every other
 HEX = re.compile(r"[0-9a-f]{64}")
 
 

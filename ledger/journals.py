@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ledger.days import iso_day
+from ledger.notation import trust
 
 POOLS = ("fresh", "bedrock", "mending_pitch", "mending_breach")
 OPENED = "2000-01-01"  # nothing this ledger speaks of is older
@@ -83,12 +84,6 @@ def _moved(item: Item) -> set[int]:
     return {place for place in range(len(POOLS)) if item.amounts[place]}
 
 
-def amount(micros: int) -> str:
-    """An amount with six places: "-0.500000"."""
-    whole, part = divmod(abs(micros), 1_000_000)
-    return f"{'-' if micros < 0 else ''}{whole}.{part:06}"
-
-
 def harmless(text: str) -> str:
     """Text of others that ends no line, no tag and no quotation: what could is percent-encoded."""
     return _UNSAFE.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "replace")), text)
@@ -108,9 +103,9 @@ def _hledger_entry(item: Item, asserted: tuple[int, ...]) -> str:
     for place, pool in enumerate(POOLS):
         if item.amounts[place] or place in asserted:
             account = _hledger_pool(item.owner, item.meter, pool)
-            tail = f" == {amount(item.after[place])} {COMMODITY}" if place in asserted else ""
-            lines.append(f"    {account}  {amount(item.amounts[place])} {COMMODITY}{tail}")
-    lines.append(f"    {_hledger_world(item.kind)}  {amount(item.amounts[-1])} {COMMODITY}")
+            tail = f" == {trust(item.after[place])} {COMMODITY}" if place in asserted else ""
+            lines.append(f"    {account}  {trust(item.amounts[place])} {COMMODITY}{tail}")
+    lines.append(f"    {_hledger_world(item.kind)}  {trust(item.amounts[-1])} {COMMODITY}")
     return "\n".join(lines) + "\n\n"
 
 
@@ -141,12 +136,12 @@ def _beancount_entry(item: Item, asserted: tuple[int, ...]) -> str:
     accounts = [_beancount_pool(item.owner, item.meter, pool) for pool in POOLS]
     for place, account in enumerate(accounts):
         if item.amounts[place]:
-            lines.append(f"  {account}  {amount(item.amounts[place])} {COMMODITY}")
-    lines.append(f"  {_beancount_world(item.kind)}  {amount(item.amounts[-1])} {COMMODITY}")
+            lines.append(f"  {account}  {trust(item.amounts[place])} {COMMODITY}")
+    lines.append(f"  {_beancount_world(item.kind)}  {trust(item.amounts[-1])} {COMMODITY}")
     morrow = iso_day(item.day + 1)  # beancount looks at the beginning of a day
     lines += [
         # Without a tolerance of its own, it would forgive a micro-trust.
-        f"{morrow} balance {accounts[place]}  {amount(item.after[place])} ~ 0 {COMMODITY}"
+        f"{morrow} balance {accounts[place]}  {trust(item.after[place])} ~ 0 {COMMODITY}"
         for place in asserted
     ]
     return "\n".join(lines) + "\n\n"

@@ -45,7 +45,6 @@ STATUSES = ("live", "expired", "revoked")
 PREFIX = "tl_"
 OWNER = Name("a slug, or a creator's id", 64, SLUG)
 NOTE = Name("what the key is for", 200)
-HOUR_US = 3_600_000_000
 OVERLAP_HOURS, LONGEST_OVERLAP_HOURS = 24, 720
 NO_KEY = "there is no such key, or none that this key may know of"
 _RIGHTS = "key_id, role, owner, networks, scopes, note"

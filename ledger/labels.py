@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger import ways
-from ledger.days import EPOCH, MONTHS, spoken_day
+from ledger.days import spoken_day
 from ledger.economy import MICROS, PPM, State, meter, reliability, scale
 from ledger.exposure import DayCount, Exposure, exposure, nearest, percent
 from ledger.policy import Parameter, Policy
@@ -279,9 +279,7 @@ def _short_of(value: int, needed: int, unit: int) -> str:
 
 
 __all__ = [
-    "EPOCH",
     "HOW_RELIABLE",
-    "MONTHS",
     "NAMES",
     "PARAMETERS",
     "PRESSED",

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ledger.ids import NIL
 from ledger.notation import instant
 
-NOBODY = "00000000-0000-0000-0000-000000000000"  # whom a message is about that is about no creator
+NOBODY = NIL  # whom a message is about that is about no creator
 TYPES = {
     "balance.changed": "A book holds another amount: once a book and call, however many lines were posted.",
     "label.changed": "A book's label is another than it was.",

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from ledger import db, events, posting
 from ledger.db import Database, Row, Session
-from ledger.economy import DAY_US
+from ledger.economy import DAY_US, HOUR_US
 from ledger.events import NewEvent
-from ledger.kinds.burst import HOUR_US
+from ledger.ids import NIL
 from ledger.policy import Policy, Schedule
 
 CHUNK = 200
-FIRST = ("00000000-0000-0000-0000-000000000000", "", 0)
+FIRST = (NIL, "", 0)
 LONGEST_US = 360 * DAY_US  # what came due before that is told with that day: older events are not taken
 
 # Substantiated and not answered; neither the allegation nor its breach was filled in as past (written down as of a

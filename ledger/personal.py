@@ -6,16 +6,15 @@ Nothing is forgotten: a test holds this list against the tables there are.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import orjson
 
 from ledger import db, events, tables
 from ledger.db import Row, Session
+from ledger.notation import instant
 
 PAGE = 1_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 READING = {
     "amounts": "in micro-trust: 1000000 is one trust; the sign is that of the movement",
     "shares": "in ppm: 1000000 is all of it; what other sticks said is in millionths",
@@ -104,11 +103,6 @@ def export(session: Session, *, creator_id: str, pepper: bytes, now_us: int) -> 
         yield from _listed(name, (_told(columns, row) for row in db.fetch(session, sql, (creator_id,))))
     yield from _listed("as_engager", _as_engager(session, creator_id, pepper))
     yield b"}\n"
-
-
-def instant(at_us: int) -> str:
-    """Microseconds since 1970 as RFC 3339."""
-    return (EPOCH + timedelta(microseconds=at_us)).isoformat().replace("+00:00", "Z")
 
 
 def _listed(name: str, rows: Iterator[dict[str, object]]) -> Iterator[bytes]:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from ledger import db
 from ledger.db import Database, Session
+from ledger.economy import SECOND_US
 
-SECOND_US = 1_000_000
 SLICES = 50  # a window's quota is taken in so many slices: few enough to ask seldom, small enough to share
 KEPT_WINDOWS = 10
 KEPT_BUCKETS = 10_000

@@ -11,13 +11,12 @@ import orjson
 
 from ledger import db, events, ids, tables
 from ledger.db import Reading, Session
-from ledger.economy import PPM
+from ledger.economy import HOUR_US, PPM
 from ledger.estimate import Estimate
 from ledger.proposals import Proposal
 
 QUOTE = tables.Quote.__table__  # type: ignore[attr-defined]
 PREFIX = "quote"
-HOUR_US = 3_600_000_000
 HOURS = 24
 _COLUMNS = ", ".join(column.name for column in QUOTE.columns)
 _FIND_SQL = f"SELECT {_COLUMNS} FROM quote WHERE creator_id = ? AND quote_id = ?"

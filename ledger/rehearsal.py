@@ -16,12 +16,12 @@ import orjson
 
 from ledger import books, contexts, economy, kinds, upkeep
 from ledger.books import OpenBook
-from ledger.economy import DAY_US, PPM
+from ledger.economy import DAY_US, HOUR_US, PPM
 from ledger.errors import Refusal
 from ledger.kinds import facts as facts_of
 from ledger.kinds import pitch
 from ledger.kinds.base import Context, Factors, Kind, Line
-from ledger.kinds.burst import HOUR_US, ReleaseFacts
+from ledger.kinds.burst import ReleaseFacts
 from ledger.memory import UNDOING, Planned, Spoken, Told, reference
 from ledger.policy import Policy, Schedule
 from ledger.stored import EntryRow, EventRow

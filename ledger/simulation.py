@@ -19,12 +19,12 @@ from ledger.books import BOOK_COLUMNS, ENTRY_COLUMNS, OpenBook
 from ledger.db import Database, Row, Session
 from ledger.economy import DAY_US, State
 from ledger.errors import Conflict
+from ledger.ids import NIL
 from ledger.policy import Policy, Schedule
 from ledger.rehearsal import Happening, Rehearsal
 from ledger.simulation_report import Part, Report, Shift
 from ledger.stored import EntryRow, EventRow
 
-FIRST = "00000000-0000-0000-0000-000000000000"
 CREATORS, SPAN = 200, 20_000
 POSTED = '{"entries":'
 END = b"{}\n"
@@ -96,7 +96,7 @@ def simulate(
         progress(sum(part.books for part in done))
     if not finished:
         with resume.open("ab") as file:
-            for part in parts(database, question, after=done[-1].through if done else FIRST, progress=progress):
+            for part in parts(database, question, after=done[-1].through if done else NIL, progress=progress):
                 file.write(part.line())
                 file.flush()
                 done.append(part)
@@ -127,7 +127,7 @@ def _at_us(path: Path, line: bytes) -> int:
 
 
 def parts(
-    database: Database, question: Question, *, after: str = FIRST, progress: Callable[[int], object] | None = None
+    database: Database, question: Question, *, after: str = NIL, progress: Callable[[int], object] | None = None
 ) -> Iterator[Part]:
     """Rehearse every creator after one, in order; `progress` is told how many more books were looked at."""
     while True:

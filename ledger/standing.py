@@ -19,6 +19,7 @@ from ledger.attestations import FIGURES
 from ledger.db import Database, Row, Session
 from ledger.economy import PPM
 from ledger.graph import Graph, Standings, Totals
+from ledger.ids import NIL
 from ledger.policy import Policy
 
 STANDING = tables.Standing.__table__  # type: ignore[attr-defined]
@@ -28,7 +29,6 @@ JOB = "standing"
 PAGE = 50_000
 CHUNK = 10_000
 MOST = 1_000_000 * PPM
-FIRST = "00000000-0000-0000-0000-000000000000"
 TOTALS = ", ".join(f"COALESCE(CAST(SUM({column}) AS BIGINT), 0)" for column in ("acts", "answers", "day"))
 
 
@@ -130,7 +130,7 @@ def read(session: Session, network: str, *, kept: Kept, day: int) -> None:
 
 def _pages(session: Session, meter: str, *, since: int) -> Iterator[list[Row]]:
     """Ties (creator, engager, acts, answers, day) of a meter that changed on a day or later, page by page."""
-    creator_id, engager = FIRST, ""
+    creator_id, engager = NIL, ""
     while True:
         rows = db.fetch(
             session,

@@ -36,6 +36,7 @@ _CHECKS = (
     (_HALF_GONE, "the creator and what is said of their erasure disagree"),
     (_EVENTS, "an event is still there, though the creator was erased"),
 )
+_PASSING = ("answer",)  # the one to an erasure comes after it, says nothing, and is kept for a day as any is
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,9 @@ def first(session: Session) -> Trace | None:
     return next(_all(session), None)
 
 
-# The answer to an erasure comes after it, says nothing, and is kept for a day as any is.
-_PASSING = ("answer",)
-
-
 def _all(session: Session) -> Iterator[Trace]:
-    for sql, what in (
-        *_CHECKS,
-        *map(_left_in, (part for part in personal.PARTS if part.goes and part.table not in _PASSING)),
-    ):
+    gone = (part for part in personal.PARTS if part.goes and part.table not in _PASSING)
+    for sql, what in (*_CHECKS, *map(_left_in, gone)):
         for creator_id, meter in db.fetch(session, f"{sql} LIMIT 1"):
             yield Trace(str(creator_id), meter, what)
 

@@ -16,6 +16,7 @@ import orjson
 
 from ledger import claims, db, events, messages
 from ledger.db import Reading, Row, Session
+from ledger.economy import HOUR_US
 from ledger.errors import Conflict, LedgerError, NotFound, Stale
 from ledger.events import METER
 from ledger.hosts import is_public, is_web_port
@@ -23,7 +24,6 @@ from ledger.hosts import is_public, is_web_port
 PREFIX = "whsec_"
 STATUSES = ("enabled", "paused")
 MOST, MOST_FILTERS, LONGEST_URL = 20, 100, 2_000
-HOUR_US = 60 * 60 * 1_000_000
 OVERLAP_US, MOST_OVERLAP_US = 24 * HOUR_US, 7 * 24 * HOUR_US
 _INSERT_SQL = (
     "INSERT INTO webhook (webhook_id, role, owner, networks, url, types, meters, note, created_at_us, status, version,"

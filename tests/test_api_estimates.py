@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from api import notation
-from ledger import db, events, lessons, posting, relationships, tables
+from ledger import db, events, lessons, notation, posting, relationships, tables
 from ledger.db import Database
 from tests.api_fixtures import DAY_US, NOW_US, TODAY, Clock, Holder
 from tests.desk import RULES, tell

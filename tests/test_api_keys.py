@@ -11,8 +11,9 @@ from flask import Flask
 
 from ledger import db, keys
 from ledger.db import Database
+from ledger.economy import HOUR_US
 from ledger.errors import InvalidKey
-from ledger.keys import HOUR_US, KeyEnded
+from ledger.keys import KeyEnded
 from ledger.settings import Settings
 from tests.api_fixtures import NOW_US, PARTNER_SCOPES, Clock, Holder, event
 from tests.service import Service, prepare, serving

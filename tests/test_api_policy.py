@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from api import notation, simulations
+from api import simulations
 from api.policy import PoliciesOut, PolicyOut
 from api.simulations import ShiftOut, SimulationOut
-from ledger import db, markers, policy, rules, settlement, tables
+from ledger import db, markers, notation, policy, rules, settlement, tables
 from ledger.db import Database
 from ledger.policy import Policy, Schedule
 from tests.api_fixtures import NOW_US, TODAY, Clock, Holder, event

@@ -25,6 +25,7 @@ ROUTES = HTTP_METHODS | {"route"}
 PURE = (
     "economy",
     "days",
+    "notation",
     "journals",
     "kinds",
     "exposure",

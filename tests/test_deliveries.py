@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from ledger import deliveries, events, keys, outbox, webhooks
 from ledger.db import Database
-from ledger.deliveries import MOST_ATTEMPTS, RETRIES_S, SECOND_US, Attempt, Turn
+from ledger.deliveries import MOST_ATTEMPTS, RETRIES_S, Attempt, Turn
+from ledger.economy import HOUR_US, SECOND_US
 from ledger.webhooks import Webhook
 from tests.post import BOOKS, endpoint, queue, rows
 
 LEASE_US = 30 * SECOND_US
-HOUR_US = 3_600 * SECOND_US
 
 
 def longest(below: int) -> int:

@@ -25,7 +25,8 @@ from jobs.dispatcher import Bounds, Dispatcher
 from jobs.tasks import Desk
 from ledger import db, keys, outbox, webhooks
 from ledger.db import Database
-from ledger.deliveries import DAY_US, KEPT_US, MOST_ATTEMPTS, RETRIES_S, SECOND_US
+from ledger.deliveries import KEPT_US, MOST_ATTEMPTS, RETRIES_S
+from ledger.economy import DAY_US, SECOND_US
 from ledger.messages import Message
 from ledger.settings import Settings
 from ledger.webhooks import Webhook

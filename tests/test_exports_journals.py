@@ -16,6 +16,7 @@ import pytest
 from ledger import db, exports, imports, journals, rules, stories
 from ledger.db import Database
 from ledger.demo import plant
+from ledger.notation import trust
 from tests.conftest import ENGINES, Postgres
 from tests.desk import FOUNDING, METER, RULES, Counter, noon, tell
 
@@ -63,7 +64,7 @@ def told_by_us(database: Database) -> dict[str, str]:
     with database.reading() as session:
         rows = db.fetch(session, sql)
     return {
-        f"trust:{row[1] or row[0]}:{row[2]}:{pool}": journals.amount(held)
+        f"trust:{row[1] or row[0]}:{row[2]}:{pool}": trust(held)
         for row in rows
         for pool, held in zip(journals.POOLS, row[3:], strict=True)
         if held
@@ -77,7 +78,7 @@ def tampered(journal: Path, pool: str) -> Path:
     at = text.rindex(pool + "  ", 0, text.rindex("\n20", 0, len(text) * 3 // 4))
     found = amount.search(text, text.rindex("\n", 0, at))
     assert found is not None
-    more, less = (journals.amount(micros(found[n]) + change) for n, change in ((2, 1), (4, -1)))
+    more, less = (trust(micros(found[n]) + change) for n, change in ((2, 1), (4, -1)))
     other = journal.with_name(f"tampered-{journal.name}")
     other.write_text(f"{text[: found.start()]}{found[1]}{more}{found[3]}{less}{found[5]}{text[found.end() :]}")
     return other

@@ -17,9 +17,9 @@ from hypothesis.stateful import (
 
 from ledger import relationships, settlement
 from ledger.db import Database
-from ledger.economy import DAY_US, PPM, scale
+from ledger.economy import DAY_US, HOUR_US, PPM, scale
 from ledger.errors import LedgerError
-from ledger.quotes import HOUR_US, Quote
+from ledger.quotes import Quote
 from tests.desk import FOUNDING, METER, RULES, TRUST, noon, tell
 from tests.test_pitches import TERMS, Stall
 

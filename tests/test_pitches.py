@@ -16,7 +16,7 @@ from jobs.tasks import TASKS, Desk
 from ledger import audit, authorised, db, pitches, queries, quotes, relationships
 from ledger.authorised import Authorised
 from ledger.db import Database
-from ledger.economy import DAY_US, scale
+from ledger.economy import DAY_US, HOUR_US, scale
 from ledger.errors import (
     AlreadyDone,
     ExceedsAvailable,
@@ -30,7 +30,7 @@ from ledger.errors import (
 from ledger.events import CreatorRef
 from ledger.own import ReferenceReused
 from ledger.pitches import QuoteExpired, QuoteReplaced
-from ledger.quotes import HOUR_US, Quote, Terms
+from ledger.quotes import Quote, Terms
 from ledger.settings import Settings
 from tests.desk import DAY, FOUNDING, METER, RULES, TRUST, Counter, noon, tell
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from ledger import ids, quotes
 from ledger.db import Database
-from ledger.quotes import HOUR_US, Quote, Terms
+from ledger.economy import HOUR_US
+from ledger.quotes import Quote, Terms
 from tests.desk import CREATOR, METER, noon
 
 NOW_US = noon(0)

@@ -11,6 +11,7 @@ import click
 from ledger import attestations, creators, imports, links
 from ledger import keys as keys_of
 from ledger.commands.terminal import Network, Terminal, iso_time, say
+from ledger.economy import HOUR_US
 from ledger.kinds.facts import Name
 
 COLUMNS = ("id", "role", "owner", "networks", "scopes", "state", "last used", "note")
@@ -134,7 +135,7 @@ def rotate(terminal: Terminal, key_id: str, overlap_hours: int) -> None:
 
     Exit codes: 0 replaced; 1 no live key has that id; 2 wrong usage.
     """
-    pepper, overlap_us = terminal.settings().key("pepper"), overlap_hours * keys_of.HOUR_US
+    pepper, overlap_us = terminal.settings().key("pepper"), overlap_hours * HOUR_US
     told = {"key_id": key_id, "overlap_us": overlap_us, "pepper": pepper, "now_us": terminal.clock()}
     with terminal.database() as database:
         secret, new_id = database.write(partial(keys_of.rotate, **told))  # type: ignore[arg-type]

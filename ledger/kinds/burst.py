@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from ledger.economy import DAY_US, Move, fade, scale
+from ledger.economy import HOUR_US, Move, fade, scale
 from ledger.errors import AlreadyDone, TooEarly
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, Tally
 from ledger.kinds.facts import Whole
 from ledger.policy import Parameter, Policy, Rates
 
-HOUR_US = DAY_US // 24
 MOST_DAY = 10_000_000
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
+from ledger.days import EPOCH, MONTHS
 from ledger.errors import Unchanged
 from ledger.kinds.base import Context, Factors, Kind, Line, LineKind, no_amounts
 from ledger.kinds.facts import Name, Whole
-from ledger.labels import EPOCH, MONTHS, NAMES, PRESSED, percent
+from ledger.labels import NAMES, PRESSED, percent
 
 MOST_DAY = 3_000_000
 MOST_REMOVED = 2**53
