@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from api import auth, creators, state
 from api.blueprint import Blueprint
+from api.conditional import TAG
 from ledger import creators as people
 from ledger.consents import Consent
 from ledger.creators import AccountOf, Enrolled
@@ -35,10 +36,8 @@ class FurtherAccountIn(creators.AccountIn):
 @auth.requires("creators:write")
 @blp.arguments(FurtherAccountIn(), example=TIKTOK)
 @blp.alt_response(409, "CONFLICT")
-@blp.alt_response(
-    200, schema=creators.CreatorOut(), example=creators.SHOWN, description="Known before", headers=creators.TAG
-)
-@blp.response(201, creators.CreatorOut(), example=creators.SHOWN, headers=creators.TAG, description="Added")
+@blp.alt_response(200, schema=creators.CreatorOut(), example=creators.SHOWN, description="Known before", headers=TAG)
+@blp.response(201, creators.CreatorOut(), example=creators.SHOWN, headers=TAG, description="Added")
 def post_account(given: dict[str, Any], creator: str) -> Response:
     """Add an account to a creator, with their consent to that.
 

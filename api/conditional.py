@@ -1,8 +1,8 @@
-"""Answers that need not be sent again: every read carries an ETag, and 304 where the reader has it already."""
+"""Answers and changes that depend on what the reader holds: by ETag, a read is 304 and a change must name it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -10,10 +10,21 @@ import marshmallow as ma
 import orjson
 from flask import Response, request
 
-from api.encoding import JSON
+from api.encoding import JSON, json_response
+from api.problems import PreconditionRequired
+from ledger.errors import Stale
 
 F = TypeVar("F", bound=Callable[..., Any])
 CACHE = "private, no-cache"
+TAG = {"ETag": {"description": "send it back as If-Match", "schema": {"type": "string"}}}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "the ETag as it was read",
+    "schema": {"type": "string"},
+    "example": '"1"',
+}
 
 
 def answer(body: object) -> Response:
@@ -28,6 +39,25 @@ def answer(body: object) -> Response:
     response.headers.add("ETag", tag)
     response.headers.add("Cache-Control", CACHE)
     return response
+
+
+def versioned(body: object, *, version: int, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """What changes by versions as JSON, with the version as ETag; 304 and nothing where a read names that."""
+    if request.method in ("GET", "HEAD") and request.if_none_match.contains(str(version)):
+        response = json_response(body, 304)
+        response.set_data(b"")
+    else:
+        response = json_response(body, status, headers)
+    response.set_etag(str(version))
+    return response
+
+
+def check_match(version: int, what: str) -> None:
+    """See that the caller has read the version there is. Raises PreconditionRequired, or Stale naming `what`."""
+    if not request.if_match:
+        raise PreconditionRequired("send the ETag that you read as If-Match")
+    if not request.if_match.contains(str(version)):
+        raise Stale(f"{what} was changed since you read it: read it again")
 
 
 def documented(schema: ma.Schema, **more: Any) -> Callable[[F], F]:

@@ -7,16 +7,17 @@ from functools import partial
 from typing import Any
 
 import marshmallow as ma
-from flask import Response, request
+from flask import Response
 
-from api import auth, encoding, fields, state
+from api import auth, conditional, fields, state
 from api.blueprint import Blueprint
-from api.problems import InvalidRequest, PreconditionRequired
+from api.conditional import IF_MATCH, TAG
+from api.problems import InvalidRequest
 from ledger import creators, listings, notation
 from ledger.consents import LONGEST
 from ledger.creators import AccountOf, Enrolled
 from ledger.db import Session
-from ledger.errors import Forbidden, Stale
+from ledger.errors import Forbidden
 from ledger.events import EARLIEST_US, SKEW_US
 from ledger.kinds.pitch import MOST_FOLLOWERS
 
@@ -132,7 +133,6 @@ SHOWN = {
     "consent": RECORDED,
     "enrolled_at": "2026-11-01T09:00:02Z",
 }
-TAG = {"ETag": {"description": "send it back as If-Match", "schema": {"type": "string"}}}
 NAMED = [
     {
         "name": "creator",
@@ -143,14 +143,6 @@ NAMED = [
         "example": "youtube:UC-ada",
     }
 ]
-IF_MATCH = {
-    "name": "If-Match",
-    "in": "header",
-    "required": True,
-    "description": "the ETag as it was read",
-    "schema": {"type": "string"},
-    "example": '"1"',
-}
 
 
 @blp.post("/v1/creators")
@@ -177,8 +169,6 @@ def post_creator(given: dict[str, Any]) -> Response:
 def get_creator(creator: str) -> Response:
     """Show a creator."""
     found = known(creator)
-    if request.if_none_match.contains(str(found.version)):
-        return answer(found, 304)
     return answer(found)
 
 
@@ -192,7 +182,8 @@ def get_creator(creator: str) -> Response:
 def patch_creator(given: dict[str, Any], creator: str) -> Response:
     """Change what a creator is called or shows, or how many follow an account."""
     found = writable(creator)
-    return answer(amend(found, given, version=matched(found)))
+    conditional.check_match(found.version, "the creator")
+    return answer(amend(found, given))
 
 
 def known(name: str) -> Enrolled:
@@ -218,15 +209,6 @@ def may_change(found: Enrolled) -> bool:
     key = auth.current()
     acts = any(key.may_act_for(account.network) for account in found.accounts)
     return acts or auth.is_self(key, found.creator_id)
-
-
-def matched(found: Enrolled) -> int:
-    """The version that the caller has read. Raises PreconditionRequired or Stale."""
-    if not request.if_match:
-        raise PreconditionRequired("send the ETag that you read as If-Match")
-    if not request.if_match.contains(str(found.version)):
-        raise Stale("the creator was changed since you read it: read it again")
-    return found.version
 
 
 def enrol(given: dict[str, Any]) -> tuple[Enrolled, bool]:
@@ -270,15 +252,14 @@ def check_findable(given: dict[str, Any], *, visibility: str) -> None:
         raise InvalidRequest([("/findable", "must be false unless visibility is public")])
 
 
-def amend(found: Enrolled, given: dict[str, Any], *, version: int) -> Enrolled:
+def amend(found: Enrolled, given: dict[str, Any]) -> Enrolled:
     """Change a creator as told; returns them as they are then. Raises Forbidden, InvalidRequest, Stale."""
     check_findable(given, visibility=found.visibility)
     check_opening(found, given)
     followers = counts(found, given.pop("accounts", []))
     is_listed = found.findable or bool(given.get("findable"))
-    database, amended = state.ledger().database, partial(creators.amend, creator_id=found.creator_id, version=version)
-
-    listed = listing()
+    database, listed = state.ledger().database, listing()
+    amended = partial(creators.amend, creator_id=found.creator_id, version=found.version)
 
     def amend_and_list(session: Session) -> None:
         amended(session, followers=followers, **given)
@@ -332,6 +313,11 @@ def consent(found: Enrolled) -> dict[str, Any]:
     return shown
 
 
+def show_account(account: AccountOf) -> dict[str, Any]:
+    """An account as JSON carries it."""
+    return {"network": account.network, "external_id": account.external_id, "followers": account.followers}
+
+
 def answer(found: Enrolled, status: int = 200) -> Response:
     """A creator as JSON, with their version as ETag. A partner sees a private creator's accounts with it only."""
     key = auth.current()
@@ -343,16 +329,8 @@ def answer(found: Enrolled, status: int = 200) -> Response:
         "visibility": found.visibility,
         "findable": found.findable,
         "topics": list(found.topics),
-        "accounts": [
-            {"network": item.network, "external_id": item.external_id, "followers": item.followers}
-            for item in found.accounts
-            if is_open or key.may_act_for(item.network)
-        ],
+        "accounts": [show_account(item) for item in found.accounts if is_open or key.may_act_for(item.network)],
         "consent": consent(found),
         "enrolled_at": notation.instant(found.enrolled_at_us),
     }
-    response = encoding.json_response(shown, status)
-    response.set_etag(str(found.version))
-    if status == 304:
-        response.set_data(b"")
-    return response
+    return conditional.versioned(shown, version=found.version, status=status)

@@ -20,7 +20,6 @@ from ledger.kinds.reversal import WHY
 from ledger.readers import Reader
 
 blp = Blueprint("disputes", __name__, description="Lines that a creator contests, and mistakes put right.")
-PAGE, LARGEST_PAGE = 50, 100
 NAMED: list[str | dict[str, Any]] = [
     {
         "name": "dispute",
@@ -68,11 +67,7 @@ class DisputesQuery(ma.Schema):
         metadata={"description": "those of this status; where left out, an operator sees the open ones, others all"},
     )
     after = fields.SafeString(longest=1_000)
-    limit = ma.fields.Integer(
-        load_default=PAGE,
-        validate=ma.validate.Range(1, LARGEST_PAGE),
-        metadata={"description": "disputes on a page"},
-    )
+    limit = cursors.limit("disputes")
 
 
 class LineOut(fields.Shown):
@@ -265,10 +260,8 @@ def page(reader: Reader, *, limit: int, status: str | None = None, after: str | 
     question = {"disputes of": f"{key.role} {key.owner}", "status": status}
     before = str(UUID(int=cursors.read(settings, after, **question))) if after else None
     found = disputes.listed(reader, limit=limit + 1, status=status, before=before, **whose(key))
-    shown = found[:limit]
-    place = UUID(shown[-1].dispute_id).int if shown else 0
-    more = cursors.make(settings, place=place, **question) if len(found) > limit else None
-    return {"disputes": [show(one) for one in shown], "next": more}
+    more = cursors.following(settings, found, limit, lambda one: UUID(one.dispute_id).int, **question)
+    return {"disputes": [show(one) for one in found[:limit]], "next": more}
 
 
 def whose(key: Key) -> dict[str, Any]:

@@ -48,7 +48,6 @@ PARAMETERS = {
     "interval": "how many days a point covers",
     "kind": "lines of this kind only",
     "after": "`next` of the page before",
-    "limit": "lines on a page",
 }
 
 

@@ -23,7 +23,6 @@ KINDS_OF_LINES = (
     "Must be a kind of line: {choices}. Kinds of lines are not kinds of events: an undisclosed_pitch is a pitch"
     " and a breach line"
 )
-PAGE, LARGEST_PAGE = 50, 100
 MOST_SEQ = 2**62
 trust, instant = notation.trust, notation.instant
 
@@ -34,7 +33,7 @@ class EntriesIn(ma.Schema):
     meter = fields.SafeString(longest=80)
     kind = ma.fields.String(validate=ma.validate.OneOf(LINE_KINDS, error=KINDS_OF_LINES))
     after = fields.SafeString(longest=1_000, metadata={"description": "`next` of the page before"})
-    limit = ma.fields.Integer(load_default=PAGE, validate=ma.validate.Range(1, LARGEST_PAGE))
+    limit = cursors.limit("lines")
 
 
 class ContestedOut(ma.Schema):
@@ -154,7 +153,7 @@ def page(
         "creator_id": book.creator_id,
         "meter": book.meter,
         "entries": [show(one, contested.get(one.seq)) for one in shown],
-        "next": cursors.make(ledger.settings, place=shown[-1].seq, **question) if len(lines) > limit else None,
+        "next": cursors.following(ledger.settings, lines, limit, lambda line: line.seq, **question),
     }
 
 

@@ -10,7 +10,7 @@ from flask import Response
 
 from api import auth, conditional, cursors, fields, state
 from api.blueprint import Blueprint
-from api.creators import SLUG, SLUG_PATTERN, AccountOut
+from api.creators import SLUG, SLUG_PATTERN, AccountOut, show_account
 from api.readings import Decimal, written
 from ledger import finding, labels, notation
 from ledger.economy import MICROS
@@ -20,7 +20,6 @@ from ledger.listings import INFLUENCE, KLOUT, OUTREACH, OUTSIDE
 from ledger.readers import Reader
 
 blp = Blueprint("finding", __name__, description="Creators who chose to be found.")
-PAGE, LARGEST_PAGE = 50, 100
 STICKS = r"^(klout\.score|kred\.(influence|outreach)|readings\.[a-z0-9][a-z0-9_-]{0,63})"
 OURS = f"{KLOUT}, {INFLUENCE}, {OUTREACH}"
 WIDTH = 1 << 128  # an id beside a value, in the one number that a cursor carries
@@ -66,11 +65,7 @@ class FindQuery(ma.Schema):
         metadata={"description": "largest first; of equals, whoever joined last"},
     )
     after = fields.SafeString(longest=2_000)
-    limit = ma.fields.Integer(
-        load_default=PAGE,
-        validate=ma.validate.Range(1, LARGEST_PAGE),
-        metadata={"description": "creators on a page"},
-    )
+    limit = cursors.limit("creators")
 
     @ma.validates_schema
     def _fits_together(self, asked: dict[str, Any], **_: Any) -> None:
@@ -228,10 +223,7 @@ def show(found: Found) -> dict[str, Any]:
         "topics": list(found.topics),
         "points": notation.trust(found.points),
         "followers": found.followers,
-        "accounts": [
-            {"network": one.network, "external_id": one.external_id, "followers": one.followers}
-            for one in found.accounts
-        ],
+        "accounts": [show_account(one) for one in found.accounts],
         "meters": [
             {
                 "meter": f"network:{one.network}",

@@ -19,7 +19,6 @@ from ledger.events import UUID as UUID_FORM
 from ledger.keys import Key
 
 blp = Blueprint("keys", __name__, description="Keys: whose they are, and what they may do.")
-PAGE, LARGEST_PAGE = 50, 100
 NO_STORE = {"Cache-Control": "no-store"}
 ONCE = "the secret, in this answer and never again"
 NAMED: list[str | dict[str, Any]] = [
@@ -72,9 +71,7 @@ class KeysQuery(ma.Schema):
     """Which page."""
 
     after = fields.SafeString(longest=1_000)
-    limit = ma.fields.Integer(
-        load_default=PAGE, validate=ma.validate.Range(1, LARGEST_PAGE), metadata={"description": "keys on a page"}
-    )
+    limit = cursors.limit("keys")
 
 
 class KeyOut(fields.Shown):
@@ -208,7 +205,7 @@ def page(reader: Reading, *, limit: int, after: str | None = None) -> dict[str, 
     question = {"keys of": " ".join(whose.values())}
     before = str(UUID(int=cursors.read(settings, after, **question))) if after else None
     found = keys.listed(reader, limit=limit + 1, before=before, **whose)
-    more = cursors.make(settings, place=UUID(found[limit - 1].key_id).int, **question) if len(found) > limit else None
+    more = cursors.following(settings, found, limit, lambda one: UUID(one.key_id).int, **question)
     return {"keys": [show(one) for one in found[:limit]], "next": more}
 
 

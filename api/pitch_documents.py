@@ -6,11 +6,10 @@ from typing import Any
 
 import marshmallow as ma
 
-from api import fields
+from api import cursors, fields
 from ledger.authorised import STATUSES
 from ledger.kinds.outcome import MOST
 
-PAGE, LARGEST_PAGE = 50, 100
 RESULT = r"[0-9]{1,3}(\.[0-9]{1,6})?"
 NAMED: list[str | dict[str, Any]] = [
     {
@@ -65,11 +64,7 @@ class PitchesQuery(ma.Schema):
         validate=ma.validate.OneOf(STATUSES), metadata={"description": "those of this status, as it is now"}
     )
     after = fields.SafeString(longest=1_000)
-    limit = ma.fields.Integer(
-        load_default=PAGE,
-        validate=ma.validate.Range(1, LARGEST_PAGE),
-        metadata={"description": "pitches on a page"},
-    )
+    limit = cursors.limit("pitches")
 
 
 class AudienceOut(fields.Shown):

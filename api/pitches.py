@@ -225,8 +225,7 @@ def page(
     question = {"pitches of": f"{key.role} {key.owner}", **asked}
     before = str(UUID(int=cursors.read(ledger.settings, after, **question))) if after else None
     seen = _listed(reader, key, asked, before=before, limit=limit + 1)
-    place = UUID(seen[limit - 1].pitch_id).int if len(seen) > limit else None
-    more = None if place is None else cursors.make(ledger.settings, place=place, **question)
+    more = cursors.following(ledger.settings, seen, limit, lambda one: UUID(one.pitch_id).int, **question)
     return {"pitches": [show(one) for one in seen[:limit]], "next": more}
 
 

@@ -146,9 +146,8 @@ def page(
     settings, question = state.ledger().settings, {"creator": creator_id, "stick": stick}
     before = moment(cursors.read(settings, after, **question)) if after else None
     found = readings.listed(reader, creator_id=creator_id, stick=stick, before=before, limit=limit + 1)
-    shown = found[:limit]
-    more = cursors.make(settings, place=place(shown[-1]), **question) if len(found) > limit else None
-    return {"creator_id": creator_id, "readings": [show(one) for one in shown], "next": more}
+    more = cursors.following(settings, found, limit, place, **question)
+    return {"creator_id": creator_id, "readings": [show(one) for one in found[:limit]], "next": more}
 
 
 def place(reading: Reading) -> int:

@@ -21,7 +21,6 @@ from ledger.readers import Reader
 from ledger.relationships import STATUSES, Seen
 
 blp = Blueprint("relationships", __name__, description="Who was let in, and how brand and creator stand.")
-PAGE, LARGEST_PAGE = 50, 100
 MATCHES = [ma.validate.Regexp(rf"\A{SLUG}\Z", error=FORMS[SLUG])]
 NAMED: list[str | dict[str, Any]] = [
     {
@@ -57,11 +56,7 @@ class RelationshipsQuery(ma.Schema):
     creator = fields.SafeString(longest=300, metadata={"description": "whose; a partner and an operator name one"})
     status = ma.fields.String(validate=ma.validate.OneOf(STATUSES), metadata={"description": "those of this status"})
     after = fields.SafeString(longest=1_000)
-    limit = ma.fields.Integer(
-        load_default=PAGE,
-        validate=ma.validate.Range(1, LARGEST_PAGE),
-        metadata={"description": "relationships on a page"},
-    )
+    limit = cursors.limit("relationships")
 
 
 class LackingOut(fields.Shown):
@@ -301,7 +296,7 @@ def page(reader: Reader, *, limit: int, creator: str | None = None, **asked: Any
     told: dict[str, Any] = {"now_us": ledger.clock(), "schedule": ledger.schedule(), "status": status}
     told |= {"limit": limit + 1, "after": unplaced(place)}
     found = relationships.listed(reader, **told, **whose)
-    more = cursors.make(ledger.settings, place=placed(found[limit - 1]), **question) if len(found) > limit else None
+    more = cursors.following(ledger.settings, found, limit, placed, **question)
     return {"relationships": [show(one) for one in found[:limit]], "next": more}
 
 

@@ -21,7 +21,6 @@ from ledger.readers import Reader
 from ledger.sticks import Klout, Kred
 
 blp = Blueprint("sticks", __name__, description="What trust comes to on scales that people know from elsewhere.")
-PAGE, LARGEST_PAGE = 50, 100
 TENTHS = {"type": "string", "pattern": r"^[0-9]{1,3}\.[0-9]$"}
 CHANGE = {"type": "string", "pattern": r"^-?[0-9]{1,2}\.[0-9]{2}$"}
 
@@ -30,9 +29,7 @@ class ActivityIn(ma.Schema):
     """Which page of the activity statement."""
 
     after = fields.SafeString(longest=1_000, metadata={"description": "`next` of the page before"})
-    limit = ma.fields.Integer(
-        load_default=PAGE, validate=ma.validate.Range(1, LARGEST_PAGE), metadata={"description": "acts on a page"}
-    )
+    limit = cursors.limit("acts")
 
 
 class KloutOut(fields.Shown):

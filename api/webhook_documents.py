@@ -6,13 +6,12 @@ from typing import Any
 
 import marshmallow as ma
 
-from api import fields
+from api import cursors, fields
 from ledger import envelopes, webhooks
 from ledger.economy import HOUR_US
 from ledger.messages import TYPES
 from ledger.webhooks import LONGEST_URL, MOST_FILTERS, MOST_OVERLAP_US, OVERLAP_US
 
-PAGE, LARGEST_PAGE = 50, 100
 MOST_SEQUENCE = 2**53
 NAMED: list[str | dict[str, Any]] = [
     {
@@ -87,9 +86,7 @@ class DeliveriesQuery(ma.Schema):
         validate=ma.validate.OneOf(envelopes.STATUSES), metadata={"description": "those of this status"}
     )
     after = fields.SafeString(longest=1_000)
-    limit = ma.fields.Integer(
-        load_default=PAGE, validate=ma.validate.Range(1, LARGEST_PAGE), metadata={"description": "deliveries on a page"}
-    )
+    limit = cursors.limit("deliveries")
 
 
 class WebhookOut(fields.Shown):

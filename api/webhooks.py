@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import Response
 
 from api import auth, conditional, cursors, encoding, state
 from api.blueprint import Blueprint
-from api.creators import IF_MATCH, TAG
-from api.problems import PreconditionRequired
+from api.conditional import IF_MATCH, TAG
 from api.webhook_documents import (
     ASKED,
     MADE,
@@ -33,7 +32,6 @@ from ledger import envelopes, notation, outbox, webhooks
 from ledger.db import Reading, Session
 from ledger.economy import HOUR_US
 from ledger.envelopes import Delivery
-from ledger.errors import Stale
 from ledger.messages import NOBODY
 from ledger.webhooks import Webhook
 
@@ -72,7 +70,7 @@ def get_webhooks() -> Response:
 def get_webhook(webhook: str) -> Response:
     """One webhook."""
     found = state.ledger().database.read(lambda reader: known(reader, webhook))
-    return answer(found, 304 if request.if_none_match.contains(str(found.version)) else 200)
+    return conditional.versioned(show(found), version=found.version)
 
 
 @blp.patch("/v1/webhooks/<string:webhook>", parameters=NAMED)
@@ -84,7 +82,8 @@ def get_webhook(webhook: str) -> Response:
 @blp.response(200, WebhookOut(), example=SHOWN | {"status": "paused"}, headers=TAG)
 def patch_webhook(given: dict[str, Any], webhook: str) -> Response:
     """Change where messages go or which are wanted; pause them, or let those that wait go."""
-    return answer(state.ledger().database.write(lambda session: change(session, webhook, given)))
+    found = state.ledger().database.write(lambda session: change(session, webhook, given))
+    return conditional.versioned(show(found), version=found.version)
 
 
 @blp.delete("/v1/webhooks/<string:webhook>", parameters=NAMED)
@@ -163,10 +162,7 @@ def make(session: Session, given: dict[str, Any]) -> Webhook:
 def change(session: Session, webhook_id: str, given: dict[str, Any]) -> Webhook:
     """Change one. Raises NotFound, PreconditionRequired, Stale, InvalidWebhook."""
     found = known(session, webhook_id)
-    if not request.if_match:
-        raise PreconditionRequired("send the ETag that you read as If-Match")
-    if not request.if_match.contains(str(found.version)):
-        raise Stale("the webhook was changed since you read it: read it again")
+    conditional.check_match(found.version, "the webhook")
     return webhooks.amend(session, webhook=found, private=state.ledger().settings.webhook_private_networks, **given)
 
 
@@ -199,18 +195,8 @@ def with_secret(found: Webhook, status: int) -> Response:
     ledger = state.ledger()
     secret = webhooks.secrets(found, pepper=ledger.pepper, now_us=ledger.clock())[0]
     headers = NO_STORE | ({"Location": f"/v1/webhooks/{found.webhook_id}"} if status == 201 else {})
-    response = encoding.json_response(show(found) | {"secret": secret}, status, headers)
-    response.set_etag(str(found.version))
-    return response
-
-
-def answer(found: Webhook, status: int = 200) -> Response:
-    """A webhook as JSON, with its version as ETag."""
-    response = encoding.json_response(show(found), status)
-    response.set_etag(str(found.version))
-    if status == 304:
-        response.set_data(b"")
-    return response
+    shown = show(found) | {"secret": secret}
+    return conditional.versioned(shown, version=found.version, status=status, headers=headers)
 
 
 def page(reader: Reading, webhook_id: str, *, limit: int, status: str | None = None, after: str | None = None) -> Any:
@@ -219,7 +205,7 @@ def page(reader: Reading, webhook_id: str, *, limit: int, status: str | None = N
     question = {"webhook": found.webhook_id, "status": status}
     before = cursors.read(settings, after, **question) if after else None
     told = envelopes.listed(reader, webhook_id=found.webhook_id, limit=limit + 1, status=status, before=before)
-    more = cursors.make(settings, place=told[limit - 1].sequence, **question) if len(told) > limit else None
+    more = cursors.following(settings, told, limit, lambda one: one.sequence, **question)
     return {
         "deliveries": [sent(one) for one in told[:limit]],
         "last_sequence": found.sequence,
