@@ -23,6 +23,7 @@ from ledger.readers import Reader
 from ledger.statements import StatementLine
 
 blp = Blueprint("contests", __name__)
+LONGEST_FORM = 40_000  # bytes: the longest reason takes up to twelve a character, as browsers send it
 REASON = fields.SafeString(longest=LONGEST_REASON)
 OURS = ("same-origin", "none")
 
@@ -58,8 +59,10 @@ def contest_page(name: str) -> Response:
 @blp.post("/c/<name>/contest")
 def contest_line(name: str) -> Response:
     """Contest the line, and go back to it."""
+    request.max_content_length = LONGEST_FORM
+    given = request.form  # read before a connection is taken for it
     try:
-        form = state.ledger().database.read(lambda reader: look(reader, name, request.form))
+        form = state.ledger().database.read(lambda reader: look(reader, name, given))
     except NotFound as missing:
         return pages.lost(linked=True, back=getattr(missing, "back", None))
     return send(form)

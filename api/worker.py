@@ -7,17 +7,22 @@ nobody else is answered. Here a head has a few seconds, a body a least speed, an
 from __future__ import annotations
 
 import selectors
+import socket
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from gunicorn import util
 from gunicorn.http.errors import NoMoreData
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers import gthread
 
 HEAD_SECONDS = 5.0  # for the head of a request, from its first byte, and for the first bytes of its body
 BODY_BYTES_A_SECOND = 16_384  # every so many bytes of a body win a second more
-SEND_SECONDS = 60.0  # for one piece of an answer to be taken
+BODY_SECONDS = 120.0  # and no more than this for all of it
+SEND_SECONDS = 10.0  # for one piece of an answer to be taken
+DRAINED = 16  # reads of what a client has sent already, so that the end of an answer is not lost with it
 
 
 class Unreader(SocketUnreader):  # type: ignore[misc]
@@ -25,12 +30,13 @@ class Unreader(SocketUnreader):  # type: ignore[misc]
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock)
-        self.until = 0.0
+        self.until = self.latest = 0.0
         self.begin()
 
     def begin(self) -> None:
         """From here on the client has the time for a head."""
         self.until = time.monotonic() + HEAD_SECONDS
+        self.latest = self.until + BODY_SECONDS
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """The next bytes."""
@@ -42,7 +48,7 @@ class Unreader(SocketUnreader):  # type: ignore[misc]
             raise NoMoreData from late
         finally:
             self.sock.settimeout(SEND_SECONDS)
-        self.until += len(data) / BODY_BYTES_A_SECOND
+        self.until = min(self.until + len(data) / BODY_BYTES_A_SECOND, self.latest)
         return data
 
 
@@ -55,6 +61,18 @@ class Connection(gthread.TConn):  # type: ignore[misc]
         if not isinstance(self.parser.unreader, Unreader):
             self.parser.unreader = Unreader(self.sock)
         self.parser.unreader.begin()
+        self.sock.settimeout(SEND_SECONDS)  # a request that came with the one before is answered without a read
+
+    def close(self, graceful: bool = False) -> None:
+        """End it; `graceful` after what was sent, but waiting for nobody: this runs where connections are taken."""
+        if graceful:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_WR)
+                self.sock.setblocking(False)
+                for _ in range(DRAINED):
+                    if not self.sock.recv(4096):
+                        break
+        util.close(self.sock)
 
 
 gthread.TConn = Connection  # the worker makes its connections by this name

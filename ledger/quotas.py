@@ -2,6 +2,9 @@
 
 A process takes a slice of a window's quota from the database and spends it from memory; what it took and did not
 spend is lost to the others until the next window, so the sum may stay below the quota, and never goes above.
+
+SQLite has one writer at a time. There the slices are in a file of their own beside the books', so that no call waits
+for somebody who writes these; it may be deleted while nothing runs.
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ import threading
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ledger import db
+from ledger import db, tables
 from ledger.db import Database, Session
 from ledger.economy import SECOND_US
 
+QUOTA = tables.Quota.__table__  # type: ignore[attr-defined]
 SLICES = 50  # a window's quota is taken in so many slices: few enough to ask seldom, small enough to share
 KEPT_WINDOWS = 10
 KEPT_BUCKETS = 10_000
@@ -51,6 +55,7 @@ class Quotas:
     database: Database
     window_seconds: int = 60
     _windows: dict[str, _Window] = field(default_factory=dict)
+    _beside: Database | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def spend(self, bucket: str, *, limit: int, now_us: int) -> Spent:
@@ -58,7 +63,7 @@ class Quotas:
         seconds = now_us // SECOND_US
         start = seconds - seconds % self.window_seconds
         window = self._windows.get(bucket)
-        if window is None or window.start < start:
+        if window is None or self._is_over(window, start):
             window = self._opened(bucket, start, limit)
         with window.lock:  # one for each bucket: whoever waits for a slice holds up no other key
             if window.left == 0 and window.untaken > 0:
@@ -67,10 +72,14 @@ class Quotas:
             window.left -= granted
             return Spent(granted, window.left + window.untaken, window.start + self.window_seconds - seconds)
 
+    def _is_over(self, window: _Window, start: int) -> bool:
+        """Whether a window has passed, or is of a clock that was far ahead and was set back."""
+        return not start <= window.start <= start + self.window_seconds
+
     def _opened(self, bucket: str, start: int, limit: int) -> _Window:
         with self._lock:
             window = self._windows.get(bucket)
-            if window is not None and window.start >= start:
+            if window is not None and not self._is_over(window, start):
                 return window
             if len(self._windows) >= KEPT_BUCKETS:
                 self._windows = {name: held for name, held in self._windows.items() if held.start >= start}
@@ -78,9 +87,33 @@ class Quotas:
             return window
 
     def _refill(self, bucket: str, window: _Window, limit: int) -> None:
-        asked = {"bucket": bucket, "window_start": window.start, "limit": limit, "wanted": max(1, limit // SLICES)}
-        window.left, taken = self.database.write(lambda session: take(session, **asked))  # type: ignore[arg-type]
+        wanted = max(1, limit // SLICES)
+
+        def work(session: Session) -> tuple[int, int]:
+            got, taken = take(session, bucket=bucket, window_start=window.start, limit=limit, wanted=wanted)
+            if got == taken and db.is_sqlite(session):  # a window opens; the job sweeps the books' database alone
+                forget(session, now_us=window.start * SECOND_US)
+            return got, taken
+
+        window.left, taken = self._counted().write(work)
         window.untaken = max(0, limit - taken)
+
+    def _counted(self) -> Database:
+        """Where slices are counted, there from the first call on."""
+        with self._lock:
+            if self._beside is None:
+                self._beside = beside(self.database)
+            return self._beside
+
+
+def beside(database: Database) -> Database:
+    """Where the slices of a database's service are counted: itself, or on SQLite a file beside it."""
+    path = database.url.database
+    if not database.is_sqlite or not path or path == ":memory:":
+        return database
+    own = Database(str(database.url.set(database=f"{path}-quota")))
+    QUOTA.create(own.engine, checkfirst=True)
+    return own
 
 
 def take(session: Session, *, bucket: str, window_start: int, limit: int, wanted: int) -> tuple[int, int]:

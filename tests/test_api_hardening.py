@@ -84,6 +84,24 @@ def test_nothing_is_shared_unless_listed(client: FlaskClient) -> None:
     assert "Access-Control-Allow-Origin" not in client.get("/v1/policy", headers=headers).headers
 
 
+def test_a_cursor_of_one_list_is_none_of_another(partner: Holder, operator: Holder, creator_id: str) -> None:
+    """A cursor goes on with the list that it came from, and is refused by every other."""
+    for number in range(3):
+        assert partner.post("/v1/events", json=event(f"e-{number}")).status_code == 201
+    cursor = partner.get("/v1/creators/youtube:ada/entries?limit=1").json["next"]
+    assert cursor
+    lists = ("relationships?creator=youtube:ada", "pitches?creator=youtube:ada", "disputes?creator=youtube:ada", "keys?")
+    for path in ("/v1/creators/youtube:ada/readings?", *(f"/v1/{name}" for name in lists)):
+        refused = operator.get(f"{path}&after={cursor}")
+        assert (refused.status_code, refused.json["code"]) == (400, "invalid_cursor"), path
+
+
+def test_a_form_is_small(client: FlaskClient) -> None:
+    """Before anybody is known by a token, no more is read than a form of ours can hold."""
+    refused = client.post("/c/nobody/contest", data={"reason": "x" * 50_000})
+    assert refused.status_code == 413
+
+
 # Answers and log lines
 
 
@@ -147,9 +165,9 @@ def test_the_log_holds_no_secret_and_no_name(database: Database, database_url: s
 
 
 @pytest.mark.parametrize("forged", ['x" "level":"error', "a\r\nSet-Cookie: x=1", "é" * 10, "x" * 65, "", "a b"])
-def test_a_log_line_cannot_be_forged(client: FlaskClient, capfd: pytest.CaptureFixture[str], forged: str) -> None:
+def test_a_log_line_cannot_be_forged(app: Flask, capfd: pytest.CaptureFixture[str], forged: str) -> None:
     """An id that is not plain is not taken: the answer and the log have one of our own, on a line of its own."""
-    client.get("/v1/policy", environ_overrides={"HTTP_X_REQUEST_ID": forged})
+    FlaskClient(app, app.response_class).get("/v1/policy", environ_overrides={"HTTP_X_REQUEST_ID": forged})
     lines = capfd.readouterr().err.splitlines()
     told = [json.loads(line) for line in lines]
     assert [line["event"] for line in told] == ["request"]

@@ -80,6 +80,7 @@ def test_many_are_told_and_read_in_few_calls(ledger: Any) -> None:
     """Results come in the order of what was told, over the border of a batch; pages of a statement follow on."""
     results = list(ledger.tell_many(reply(str(number)) for number in range(10_250)))
     assert [result["external_ref"] for result in results] == [str(number) for number in range(10_250)]
+    assert [result["line"] for result in results] == list(range(1, 10_251))
     assert {result["status"] for result in results} == {"posted"}
     lines = [line["external_ref"] for line in ledger.statement("youtube:ada", "network:youtube", kind="engagement")]
     assert len(lines) == len(set(lines)) == 10_250

@@ -45,7 +45,17 @@ def half_a_body(client: socket.socket) -> None:
     client.sendall(HEAD + b"Content-Length: 5000\r\n\r\n[{")
 
 
-@pytest.mark.parametrize("behave", [silent, half_a_head, half_a_body])
+def asks_and_stays(client: socket.socket) -> None:
+    """Asks for the end of the connection, and does not end its side."""
+    client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+
+def asks_and_reads_nothing(client: socket.socket) -> None:
+    """Asks for megabytes in one go, and takes none."""
+    client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 40)
+
+
+@pytest.mark.parametrize("behave", [silent, half_a_head, half_a_body, asks_and_stays, asks_and_reads_nothing])
 def test_clients_that_stop_halfway_hold_up_nobody(service: Service, behave: Callable[[socket.socket], None]) -> None:
     """More stalled clients than threads: another one's read is answered, and theirs are ended."""
     with ExitStack() as stack:
@@ -53,7 +63,7 @@ def test_clients_that_stop_halfway_hold_up_nobody(service: Service, behave: Call
         for client in stalled:
             behave(client)
         assert service.send("GET", "/v1/creators/youtube:ada/balance", patience_s=120)[0] == 200
-        if behave is not silent:
+        if behave in (half_a_head, half_a_body):
             ends = [client.recv(4096) for client in stalled]
             assert all(end == b"" or b" 40" in end.split(b"\r\n")[0] for end in ends)
 
@@ -105,6 +115,7 @@ def test_a_body_in_pieces_is_taken(service: Service) -> None:
         (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n", b"400"),
     ],
+    ids=["line", "field", "count", "length beside chunks", "folded"],
 )
 def test_heads_have_their_limits(service: Service, sent: bytes, status: bytes) -> None:
     """A line, a field or a count over its limit, and a head that two servers could read differently, are refused."""

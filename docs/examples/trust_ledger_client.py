@@ -66,11 +66,13 @@ class TrustLedger:
 
     def tell_many(self, events: Iterable[Json]) -> Iterator[Json]:
         """Tell of any number, ten thousand a call, packed; gives what became of each, in order."""
-        waiting = iter(events)
+        waiting, done = iter(events), 0
         headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
         while lines := [json.dumps(event) for event in islice(waiting, BATCH)]:
             packed = gzip.compress("\n".join(lines).encode())
-            yield from self._send("POST", "/v1/events/batch", content=packed, headers=headers)["results"]
+            answer = self._send("POST", "/v1/events/batch", content=packed, headers=headers)
+            yield from ({**result, "line": done + result["line"]} for result in answer["results"])
+            done += len(lines)
 
     # What the books hold
 
@@ -142,10 +144,17 @@ class TrustLedger:
             if answer.is_success:
                 told: Json = answer.json()
                 return told
-            if answer.status_code not in AGAIN or attempt == ATTEMPTS:
-                raise Problem(answer.status_code, _problem(answer))
-            time.sleep(float(answer.headers.get("Retry-After", 2**attempt / 10)))
+            problem = Problem(answer.status_code, _problem(answer))
+            is_busy = answer.status_code in AGAIN or problem.code == "idempotency_key_in_use"
+            if not is_busy or attempt == ATTEMPTS:
+                raise problem
+            time.sleep(_pause(answer.headers.get("Retry-After", ""), attempt))
         raise AssertionError("unreachable")
+
+
+def _pause(asked: str, attempt: int) -> float:
+    """Seconds to wait: as many as were asked for, or a little longer each time."""
+    return float(asked) if asked.isdigit() else 2**attempt / 10
 
 
 def _problem(answer: httpx2.Response) -> Json:
