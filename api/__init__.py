@@ -24,7 +24,7 @@ from api import (
     history,
     keys,
     klout,
-    klout_documents,
+    klout_keys,
     pages,
     personal,
     pitches,
@@ -100,6 +100,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     for face in PAGES:
         app.register_blueprint(face)
     document.finish(app, documented.spec)
-    app.wsgi_app = klout_documents.KeyInQuery(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = klout_keys.KeyInQuery(app.wsgi_app)  # type: ignore[method-assign]
     shell.wrap(app, settings)
     return app

@@ -11,7 +11,7 @@ import orjson
 from apispec import APISpec
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 
-from api import codes, encoding, event_documents, klout_documents, linked
+from api import codes, document_links, encoding, event_documents, klout_keys
 
 blp = Blueprint("document", __name__)
 NAME = "trust_ledger.document"
@@ -56,7 +56,7 @@ def prepare(spec: APISpec) -> None:
     spec.components.security_scheme(
         "key", {"type": "http", "scheme": "bearer", "description": "a key made by `trust-ledger keys create`"}
     )
-    spec.components.security_scheme("klout_key", klout_documents.KEY_IN_QUERY)
+    spec.components.security_scheme("klout_key", klout_keys.KEY_IN_QUERY)
     event_documents.register(spec)
 
 
@@ -77,7 +77,7 @@ def finish(app: Flask, spec: APISpec) -> None:
             demand(operation)
     for bodies in (found for place in ("paths", "components") for found in contents(document[place])):
         name_example(bodies)
-    linked.link(document)
+    document_links.link(document)
     app.extensions[NAME] = orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
 
 

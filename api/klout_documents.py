@@ -1,4 +1,4 @@
-"""What Klout's clients send and understand: shapes of answers and errors, and the key in the query.
+"""What Klout's clients understand: shapes of answers and errors.
 
 The shapes are those that the Klout Partner API v2 was recorded with: scores are JSON numbers, ids are texts.
 """
@@ -6,26 +6,17 @@ The shapes are those that the Klout Partner API v2 was recorded with: scores are
 from __future__ import annotations
 
 import http
-from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import unquote_plus
 
 import marshmallow as ma
 
 from api import fields
 from api.blueprint import PROBLEM_EXAMPLES, Blueprint
 from api.encoding import JSON
-from api.problems import KLOUT_DENIED, KLOUT_PREFIX, title
+from api.problems import KLOUT_DENIED, title
 
-KEY_IN_QUERY = {
-    "type": "apiKey",
-    "in": "query",
-    "name": "key",
-    "description": "the same key where Klout's clients put it; taken under /v2 alone",
-}
 NUMBER = {"type": "string", "pattern": "^[0-9]{1,16}$"}
 SAID = {400: "the request could not be read", 403: KLOUT_DENIED, 422: "screenName is required"}
-Start = Callable[..., Any]
 
 
 class KloutDeltas(fields.Shown):
@@ -138,28 +129,3 @@ def _error(status: int) -> dict[str, Any]:
     if status in (429, 503):
         error["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
     return error
-
-
-class KeyInQuery:
-    """WSGI middleware: under /v2 a key in the query goes on as a header, so that no log, error or link can hold it."""
-
-    def __init__(self, app: Callable[[dict[str, Any], Start], Iterable[bytes]]) -> None:
-        self.app = app
-
-    def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
-        """Answer a request."""
-        if environ.get("PATH_INFO", "").startswith(KLOUT_PREFIX) and environ.get("QUERY_STRING"):
-            _lift(environ)
-        return self.app(environ, start_response)
-
-
-def _lift(environ: dict[str, Any]) -> None:
-    """Take the key out of the query. A header that is there already wins."""
-    pairs = [(unquote_plus(pair.partition("=")[0]), pair) for pair in environ["QUERY_STRING"].split("&")]
-    given = [unquote_plus(pair.partition("=")[2]) for name, pair in pairs if name == "key"]
-    if not given:
-        return
-    environ["QUERY_STRING"] = "&".join(pair for name, pair in pairs if name != "key")
-    environ.setdefault("HTTP_AUTHORIZATION", f"Bearer {given[0]}")
-    for name in ("RAW_URI", "REQUEST_URI"):  # gunicorn's and others' copies of the address as it came
-        environ.pop(name, None)

@@ -41,7 +41,7 @@ SUBJECTS = {
         " kinds/outcome kinds/breach kinds/apology kinds/allegation kinds/relationship kinds/reversal kinds/notice"
     ),
     "Writing": "events posting batches books lookups contexts memory upkeep keeping own arrays answers",
-    "Ways in": "imports formats columns activities ratings",
+    "Ways in": "imports formats columns activitystreams ratings",
     "Reading": "queries statements histories hindsight breaches readers",
     "Proof": "audit replay aside stored traces chain checkpoints proofs",
     "Ways out": "exports journals restore",

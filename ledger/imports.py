@@ -18,7 +18,7 @@ from ledger.creators import AccountOf
 from ledger.db import Database, Session
 from ledger.errors import InvalidEvent, LedgerError
 from ledger.events import NewEvent
-from ledger.formats import BadLine, Format, Item, Told, raw_lines, text_of
+from ledger.formats import BadLine, Format, Item, Told
 from ledger.policy import Schedule
 from ledger.ratings import RATINGS
 
@@ -316,6 +316,3 @@ def _lines_done(run: Run) -> int:
     with run.database.reading() as session:
         rows = db.fetch(session, sql, (run.digest, run.source))
     return rows[0][0] if rows else 0
-
-
-__all__ = ["FORMATS", "Agreed", "BadLine", "Format", "Summary", "UnknownFormat", "import_file", "raw_lines", "text_of"]

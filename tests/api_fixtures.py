@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from ledger.db import Database
 from ledger.settings import Settings
-from tests.contract import Judged
+from tests.judge import Judged
 
 DAY_US = 86_400_000_000
 NOW_US = 1_795_448_000_000_000  # 2026-11-23, in the afternoon

@@ -14,7 +14,7 @@ from ledger import kinds
 from ledger.kinds.facts import Choice, Flag, Name, Share, Whole, fields_of
 from ledger.settings import Settings
 from tests.api_fixtures import Holder, event
-from tests.contract import judge
+from tests.judge import judge
 
 Json = dict[str, Any]
 

@@ -143,7 +143,7 @@ def test_every_setting_is_documented() -> None:
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
 def test_examples_can_be_typed(shell: Shell, words: tuple[str, ...]) -> None:
     """Every example is understood as it stands."""
-    for name in ("ratings.csv", "books.jsonl", "mine.toml", "accounts.txt"):
+    for name in ("acts.csv", "books.jsonl", "mine.toml", "accounts.txt"):
         (shell.folder / name).touch()
     command, rest = resolved(words)
     example = re.split(r"[(|>&]", (command.epilog or "").partition("trust-ledger ")[2])[0]

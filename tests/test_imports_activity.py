@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ledger import activities, creators, db
+from ledger import activitystreams, creators, db
 from ledger.creators import AccountOf
 from ledger.formats import UnreadableFile
 from ledger.imports import Agreed, Summary
@@ -115,7 +115,7 @@ def archive(folder: Path, items: list[Any], **more: Any) -> Path:
 
 def bring(database: db.Database, path: Path, *, actor: str = "", **given: Any) -> Summary:
     """Import it as Ada's past."""
-    known = activities.activities(network="mastodon", external_id="ada@social.example", actor=actor)
+    known = activitystreams.activities(network="mastodon", external_id="ada@social.example", actor=actor)
     return run(database, path, format=known, **({"agreed": AGREED} | given))
 
 
@@ -159,7 +159,7 @@ def test_whoever_is_answered_is_known_by_the_name_that_partners_tell(database: d
 )
 def test_an_address_is_a_name_where_it_is_told_as_usual(address: str, name: str) -> None:
     """People whose address says nothing of their name are known by their address."""
-    assert activities.person(address) == name
+    assert activitystreams.person(address) == name
 
 
 def test_an_answer_names_whom_it_is_to(sqlite_url: str, tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ def test_a_killed_import_goes_on_where_it_was(database: db.Database, tmp_path: P
 
 def read_under(limit: int, path: Path) -> None:
     """Go through an archive in a process that may hold so many bytes; it ends otherwise than with 0 where it cannot."""
-    known = activities.activities(network="mastodon", external_id="ada@social.example")
+    known = activitystreams.activities(network="mastodon", external_id="ada@social.example")
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     with path.open("rb") as file:
         assert sum(item.told is not None for item in known.items(file)) == 18_000

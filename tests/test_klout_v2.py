@@ -380,7 +380,7 @@ def test_a_key_in_the_query_opens_nothing_else(stage: Stage, client: Any) -> Non
 @pytest.mark.parametrize("query", ["key={}", "x=1&key={}", "%6Bey={}", "key={}&key=other"])
 def test_the_key_is_found_and_taken_out_of_the_query(query: str) -> None:
     """However it is written, nothing behind the door sees a query with a key in it."""
-    from api.klout_documents import _lift
+    from api.klout_keys import _lift
 
     environ = {"QUERY_STRING": query.format("tl_secret"), "RAW_URI": "/v2/?key=x"}
     _lift(environ)

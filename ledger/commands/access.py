@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from ledger import attestations, creators, imports, links
+from ledger import attestations, creators, formats, imports, links
 from ledger import keys as keys_of
 from ledger.commands.terminal import Network, Terminal, iso_time, say
 from ledger.economy import HOUR_US
@@ -200,11 +200,11 @@ def _accounts(file: BinaryIO) -> list[str]:
 
 def _read(file: BinaryIO) -> Iterator[tuple[int, str, bool]]:
     """Every line that is not blank by number: its id, or what is wrong with it."""
-    for number, raw in enumerate(imports.raw_lines(file), start=1):
+    for number, raw in enumerate(formats.raw_lines(file), start=1):
         if not raw.strip():
             continue
         try:
-            yield number, ACCOUNT.read(imports.text_of(raw, number).strip()), True
+            yield number, ACCOUNT.read(formats.text_of(raw, number).strip()), True
         except ValueError as wrong:
             yield number, str(wrong), False
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ledger import activities, columns, imports
+from ledger import activitystreams, columns, imports
 from ledger.commands.terminal import Network, Terminal, bar, complete_schedule_of, say
 from ledger.errors import InvalidEvent
 from ledger.events import parse_ref
@@ -56,10 +56,7 @@ class Moment(click.ParamType[int]):
 @click.command(
     "import",
     short_help="Post a file of what happened elsewhere.",
-    epilog=(
-        "Example:  trust-ledger import acts.csv --format csv --network video --map creator=channel --map occurred_at=at"
-        " --set kind=engagement --map facts.act=what --map facts.engager=user --consent 2026-11-01"
-    ),
+    epilog="Example:  trust-ledger import acts.csv --format csv --network video",
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--format", "format_", type=click.Choice(FORMATS), required=True, help="How to read it.")
@@ -147,7 +144,7 @@ def _activities(asked: dict[str, Any]) -> Format:
         raise click.BadParameter("say whose past it is, as network:external_id", param_hint="--creator")
     if asked["network"] not in (None, ref.network):
         raise click.UsageError(f"--network {asked['network']} is not that of --creator")
-    return activities.activities(network=ref.network, external_id=ref.external_id, actor=asked["actor"] or "")
+    return activitystreams.activities(network=ref.network, external_id=ref.external_id, actor=asked["actor"] or "")
 
 
 def _tell(file: Path, summary: imports.Summary) -> None:

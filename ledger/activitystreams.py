@@ -1,4 +1,4 @@
-"""Activities: collections of ActivityStreams 2.0, such as a Mastodon archive's outbox, as one creator's past.
+"""ActivityStreams: collections of ActivityStreams 2.0, such as a Mastodon archive's outbox, as one creator's past.
 
 What the creator published becomes posts; answers under the creator's own posts, and what others did with them, become
 engagement. The rest is counted by reason and passed over: no text, title or picture is looked at.
