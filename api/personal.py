@@ -65,12 +65,13 @@ def spoken_for(name: str) -> Enrolled:
 
 
 def erased_before(name: str) -> bool:
-    """True where the creator of that UUID was erased, at the word of whoever asks now or of an operator's."""
+    """True where the creator of that UUID was erased at the word of whoever asks now, or where an operator asks."""
     ref, key = auth.ref(name), auth.current()
     if ref.creator_id is None:
         return False
     by = state.ledger().database.read(partial(erasure.by, creator_id=ref.creator_id))
-    return by is not None and (key.is_everywhere or by == word_of(key))
+    is_other = key.role == "creator" and key.owner != ref.creator_id
+    return by is not None and not is_other and (key.is_everywhere or by == word_of(key))
 
 
 def word_of(key: Key) -> str:

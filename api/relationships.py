@@ -40,6 +40,8 @@ NAMED: list[str | dict[str, Any]] = [
         "example": "nike",
     },
 ]
+PARTLY = "null for whoever acts for some of the creator's networks and not for all: the book tells of each of them"
+LETTING_IN = ("accept", "unblock")  # what opens the books of every network
 WORDS = {"accept": "accepted", "decline": "declined", "end": "ended", "block": "blocked", "unblock": "unblocked"}
 
 
@@ -87,10 +89,12 @@ class RelatedOut(fields.Shown):
         ),
         allow_none=True,
     )
-    rapport = fields.Trust(**fields.told("what the relationship holds: the standing of their meter"))
-    points = fields.Trust(**fields.told("their meter, 0 to 100"))
+    rapport = fields.Trust(
+        **fields.told(f"what the relationship holds: the standing of their meter; {PARTLY}"), allow_none=True
+    )
+    points = fields.Trust(**fields.told(f"their meter, 0 to 100; {PARTLY}"), allow_none=True)
     history = ma.fields.String(
-        **fields.told("where their history is read; null for the brand, which sees how it stands alone"),
+        **fields.told(f"where their history is read; null for the brand, which sees how it stands alone, and {PARTLY}"),
         allow_none=True,
     )
     next = ma.fields.List(ma.fields.String(), **fields.told("the steps that this key may take now"))
@@ -147,7 +151,7 @@ def get_relationships(asked: dict[str, Any]) -> Response:
 @blp.response(200, RelatedOut(), example=SHOWN)
 def get_relationship(creator: str, brand: str) -> Response:
     """How a brand and a creator stand, and what is missing until it is established."""
-    return conditional.answer(show(existing(creator, brand)))
+    return conditional.answer(show(*existing(creator, brand)))
 
 
 def _answers(view: Any) -> Any:
@@ -159,7 +163,7 @@ def _answers(view: Any) -> Any:
 @blp.post("/v1/relationships/<string:creator>/<string:brand>/accept", parameters=NAMED)
 @_answers
 def post_accept(creator: str, brand: str) -> Response:
-    """The creator lets a brand in."""
+    """The creator lets a brand in: by their own key, or that of whoever acts for every network they are on."""
     return taken(creator, brand, "accept")
 
 
@@ -187,7 +191,7 @@ def post_block(creator: str, brand: str) -> Response:
 @blp.post("/v1/relationships/<string:creator>/<string:brand>/unblock", parameters=NAMED)
 @_answers
 def post_unblock(creator: str, brand: str) -> Response:
-    """The creator lets a brand introduce itself again."""
+    """The creator lets a brand introduce itself again: by their own key, or that of whoever acts for all of them."""
     return taken(creator, brand, "unblock")
 
 
@@ -199,6 +203,12 @@ def speaks_for(key: Key, creator: Enrolled) -> bool:
     if key.role in ("partner", "operator"):
         return any(key.may_act_for(account.network) for account in creator.accounts)
     return auth.is_self(key, creator.creator_id)
+
+
+def speaks_for_all(key: Key, creator: Enrolled) -> bool:
+    """Whether a key speaks for a creator on every network they are on."""
+    networks = [account.network for account in creator.accounts]
+    return auth.speaks_for_all(key, creator_id=creator.creator_id, networks=networks)
 
 
 def known(creator: str, brand: str) -> tuple[Enrolled, Seen | None]:
@@ -221,12 +231,12 @@ def _is(key: Key, brand: str) -> bool:
     return key.role == "brand" and key.owner == brand
 
 
-def existing(creator: str, brand: str) -> Seen:
-    """How a brand and a creator stand, if the key may know. Raises UnknownCreator, NotFound."""
-    _, seen = known(creator, brand)
+def existing(creator: str, brand: str) -> tuple[Enrolled, Seen]:
+    """A creator and how a brand stands with them, if the key may know. Raises UnknownCreator, NotFound."""
+    found, seen = known(creator, brand)
     if seen is None or not (seen.met or auth.current().role != "brand"):
         raise relationships.nothing_between(brand)
-    return seen
+    return found, seen
 
 
 # What they do
@@ -252,14 +262,15 @@ def taken(creator: str, brand: str, word: str) -> Response:
     key = auth.current()
     if word == "block" and key.role != "brand":
         found, _ = known(creator, check(brand))
-        creator_id = found.creator_id
     else:
-        creator_id = existing(creator, brand).creator_id
+        found, _ = existing(creator, brand)
     if key.role == "brand" and word != "end":
         raise Forbidden("the creator decides that")
-    told: dict[str, Any] = {"creator_id": creator_id, "brand": brand, "status": WORDS[word], "by": key.role}
+    if word in LETTING_IN and not speaks_for_all(key, found):
+        raise Forbidden("this key does not act for every network that the creator is on")
+    told: dict[str, Any] = {"creator_id": found.creator_id, "brand": brand, "status": WORDS[word], "by": key.role}
     is_new = _write(partial(relationships.step, **told))
-    return replied(creator_id, brand, 200, is_new=is_new)
+    return replied(found.creator_id, brand, 200, is_new=is_new)
 
 
 def check(brand: str) -> str:
@@ -280,8 +291,8 @@ def _write(work: Any) -> bool:
 
 def replied(creator_id: str, brand: str, status: int, *, is_new: bool) -> Response:
     """How they stand now, as the answer to a step."""
-    seen = existing(creator_id, brand)
-    return encoding.json_response(show(seen), status, {} if is_new else {"Idempotency-Replayed": "true"})
+    shown = show(*existing(creator_id, brand))
+    return encoding.json_response(shown, status, {} if is_new else {"Idempotency-Replayed": "true"})
 
 
 # Showing
@@ -290,27 +301,27 @@ def replied(creator_id: str, brand: str, status: int, *, is_new: bool) -> Respon
 def page(reader: Reader, *, limit: int, creator: str | None = None, **asked: Any) -> dict[str, Any]:
     """A page of relationships as JSON carries it. Raises UnknownCreator, InvalidRequest, InvalidCursor."""
     ledger, after, status = state.ledger(), asked.get("after"), asked.get("status")
-    whose = side(reader, creator)
+    of, whose = side(reader, creator)
     question = {**whose, "status": status}
     place = cursors.read(ledger.settings, after, **question) if after else None
     told: dict[str, Any] = {"now_us": ledger.clock(), "schedule": ledger.schedule(), "status": status}
     told |= {"limit": limit + 1, "after": unplaced(place)}
     found = relationships.listed(reader, **told, **whose)
     more = cursors.following(ledger.settings, found, limit, placed, **question)
-    return {"relationships": [show(one) for one in found[:limit]], "next": more}
+    return {"relationships": [show(of, one) for one in found[:limit]], "next": more}
 
 
-def side(reader: Reader, creator: str | None) -> dict[str, Any]:
-    """Whose relationships a key lists. Raises InvalidRequest where it has to name a creator, UnknownCreator."""
+def side(reader: Reader, creator: str | None) -> tuple[Enrolled | None, dict[str, Any]]:
+    """Whose relationships a key lists: the creator, and how that is asked. Raises InvalidRequest, UnknownCreator."""
     key = auth.current()
     if creator is None and key.role in ("partner", "operator"):
         raise InvalidRequest([("creator", "is required: name the creator whose relationships you mean")])
     if key.role == "brand":
-        return {"brand": key.owner, "creator_id": None if creator is None else named(reader, creator)}
+        return None, {"brand": key.owner, "creator_id": None if creator is None else named(reader, creator)}
     found = creators.get(reader, key.owner if creator is None else creators.find(reader, auth.ref(creator)))
     if not speaks_for(key, found):
         raise auth.refuse_unknown()
-    return {"brand": None, "creator_id": found.creator_id}
+    return found, {"brand": None, "creator_id": found.creator_id}
 
 
 def named(reader: Reader, creator: str) -> str:
@@ -334,9 +345,11 @@ def unplaced(place: int | None) -> tuple[str, str] | None:
     return creator_id, meter
 
 
-def show(seen: Seen) -> dict[str, Any]:
-    """A relationship as JSON carries it to whoever asks."""
-    is_brand, day, trust = auth.current().role == "brand", notation.day, notation.trust
+def show(creator: Enrolled | None, seen: Seen) -> dict[str, Any]:
+    """A relationship as JSON carries it to whoever asks: a brand, to which it does not matter who the creator is."""
+    key, day, trust = auth.current(), notation.day, notation.trust
+    is_brand, is_all = key.role == "brand", creator is not None and speaks_for_all(key, creator)
+    is_told = is_brand or is_all
     missing = None
     if seen.lacking is not None and seen.established_from is not None and not seen.established:
         missing = {"exchanges": seen.lacking, "not_before": day(seen.established_from)}
@@ -350,10 +363,10 @@ def show(seen: Seen) -> dict[str, Any]:
         "established": seen.established,
         "missing": missing,
         "again_from": None if seen.again_from is None else day(seen.again_from),
-        "rapport": trust(seen.rapport),
-        "points": trust(seen.points),
-        "history": None if is_brand else f"/v1/creators/{seen.creator_id}/history?meter={seen.meter}",
-        "next": steps(seen.status, is_brand=is_brand),
+        "rapport": trust(seen.rapport) if is_told else None,
+        "points": trust(seen.points) if is_told else None,
+        "history": f"/v1/creators/{seen.creator_id}/history?meter={seen.meter}" if is_all else None,
+        "next": [step for step in steps(seen.status, is_brand=is_brand) if is_told or step not in LETTING_IN],
     }
 
 

@@ -118,7 +118,7 @@ class SignedWebhookOut(WebhookOut):
 
 
 class WebhooksOut(fields.Shown):
-    """All webhooks of the key's owner."""
+    """The webhooks of the key's owner that it reaches."""
 
     webhooks = ma.fields.List(ma.fields.Nested(WebhookOut()), **fields.told("oldest first"))
 

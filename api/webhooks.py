@@ -32,8 +32,10 @@ from ledger import envelopes, notation, outbox, webhooks
 from ledger.db import Reading, Session
 from ledger.economy import HOUR_US
 from ledger.envelopes import Delivery
+from ledger.errors import NotFound
+from ledger.keys import Key
 from ledger.messages import NOBODY
-from ledger.webhooks import Webhook
+from ledger.webhooks import NO_WEBHOOK, Webhook
 
 blp = Blueprint("webhooks", __name__, description="Webhooks: what happens, told to an address of yours.")
 NO_STORE = {"Cache-Control": "no-store"}
@@ -57,10 +59,10 @@ def post_webhook(given: dict[str, Any]) -> Response:
 @blp.alt_response(304, "NOT_MODIFIED")
 @blp.response(200, WebhooksOut(), example={"webhooks": [SHOWN]})
 def get_webhooks() -> Response:
-    """All webhooks of the key's owner: there are 20 at most."""
+    """The webhooks of the key's owner that it reaches: there are 20 at most."""
     key = auth.current()
     held = state.ledger().database.read(lambda reader: webhooks.listed(reader, role=key.role, owner=key.owner))
-    return conditional.answer({"webhooks": [show(one) for one in held]})
+    return conditional.answer({"webhooks": [show(one) for one in held if reaches(key, one)]})
 
 
 @blp.get("/v1/webhooks/<string:webhook>", parameters=NAMED)
@@ -147,9 +149,17 @@ def post_test(webhook: str) -> Response:
 
 
 def known(session: Reading, webhook_id: str) -> Webhook:
-    """The webhook of that id, if it is the asker's. Raises NotFound, in the same words where there is none."""
+    """The webhook of that id, if the asker's key reaches it. Raises NotFound, in the same words where there is none."""
     key = auth.current()
-    return webhooks.find(session, webhook_id=webhook_id, role=key.role, owner=key.owner)
+    found = webhooks.find(session, webhook_id=webhook_id, role=key.role, owner=key.owner)
+    if not reaches(key, found):
+        raise NotFound(NO_WEBHOOK)
+    return found
+
+
+def reaches(key: Key, found: Webhook) -> bool:
+    """Whether a key holds all networks that a webhook of its owner tells of: else it would hear of more than it may."""
+    return not key.lacks(role=found.role, networks=found.networks, scopes=())
 
 
 def make(session: Session, given: dict[str, Any]) -> Webhook:

@@ -1,8 +1,9 @@
 """Recipients: which webhooks may be told of a message, and want to be.
 
-A partner is told of the books on its networks and of brands' books with creators who have one there, a brand of its own
-pitches and relationships, a creator of their own books, an operator of all that its key reached. Whoever holds no live
-key any more is told nothing.
+A partner is told of the books on its networks and of how brands stand with creators who have one there, of what a
+brand's book holds if all of the creator's networks are its own; a brand of its own pitches and relationships, a creator
+of their own books, an operator of all that its key reached. Whoever holds no live key any more that may read balances
+is told nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from ledger.messages import FOR_ALL, NOBODY, Message, for_role
 from ledger.webhooks import Webhook
 
 Holder = tuple[str, str]
+READS = "balances:read"  # what a key needs to have a webhook made, and to keep it going
 _BOUND_SQL = f"SELECT {webhooks.COLUMNS} FROM webhook w WHERE w.role IN ('operator', 'partner')"
 _KEYED_SQL = f"SELECT {webhooks.COLUMNS} FROM {{keys}} CROSS JOIN webhook w WHERE w.role = k.c0 AND w.owner = k.c1"
 _LIVE_SQL = (
-    "SELECT a.role, a.owner, a.networks FROM {keys} CROSS JOIN api_key a WHERE a.role = k.c0 AND a.owner = k.c1"
-    " AND a.revoked_at_us IS NULL AND (a.expires_at_us IS NULL OR a.expires_at_us > ?)"
+    "SELECT a.role, a.owner, a.networks, a.scopes FROM {keys} CROSS JOIN api_key a"
+    " WHERE a.role = k.c0 AND a.owner = k.c1 AND a.revoked_at_us IS NULL"
+    " AND (a.expires_at_us IS NULL OR a.expires_at_us > ?)"
 )
 _NETWORKS_SQL = (
     "SELECT b.creator_id, b.meter FROM {keys} CROSS JOIN book b"
@@ -48,13 +51,20 @@ class Recipient:
             return message.brand == self.webhook.owner
         if self.webhook.role == "creator":
             return message.creator_id == self.webhook.owner
-        return self.networks is None or not self.networks.isdisjoint(_reached(message, shared))
+        return self.networks is None or _is_reached(message, self.networks, shared.get(message.creator_id, frozenset()))
 
 
-def _reached(message: Message, shared: Mapping[str, frozenset[str]]) -> Collection[str]:
-    """The networks on which a message's book lies: a brand's book is on all of its creator's."""
+def _is_reached(message: Message, networks: frozenset[str], shared: frozenset[str]) -> bool:
+    """Whether whoever acts for some networks may know of a message about a book of a creator who is on the shared ones.
+
+    How a brand stands with the creator is known on all of these, what its book holds to whoever acts for all.
+    """
     kind, _, slug = message.meter.partition(":")
-    return (slug,) if kind == "network" else shared.get(message.creator_id, ())
+    if kind == "network":
+        return slug in networks
+    if message.type.startswith("relationship."):
+        return not networks.isdisjoint(shared)
+    return bool(shared) and shared <= networks
 
 
 def find(session: Reading, *, messages: Collection[Message], now_us: int) -> list[Recipient]:
@@ -76,9 +86,10 @@ def _candidates(session: Reading, messages: Collection[Message]) -> list[Webhook
 
 
 def living(session: Reading, *, holders: Iterable[Holder], now_us: int) -> dict[Holder, frozenset[str] | None]:
-    """Those of these (role, owner) who hold a live key, with the networks that their keys reach; None is all."""
+    """Those of these (role, owner) who hold a live key that may read balances, with these keys' networks; None: all."""
     reached: dict[Holder, frozenset[str] | None] = {}
-    for role, owner, networks in db.fetch_keyed(session, _LIVE_SQL, ("text", "text"), sorted(holders), (now_us,)):
+    rows = db.fetch_keyed(session, _LIVE_SQL, ("text", "text"), sorted(holders), (now_us,))
+    for role, owner, networks in (row[:3] for row in rows if READS in row[3].split()):
         own, known = frozenset(networks.split()), reached.get((role, owner), frozenset())
         reached[role, owner] = None if known is None or (role == "operator" and not own) else known | own
     return reached

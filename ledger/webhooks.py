@@ -23,6 +23,7 @@ from ledger.hosts import is_public, is_web_port
 
 PREFIX = "whsec_"
 STATUSES = ("enabled", "paused")
+NO_WEBHOOK = "there is no such webhook, or none that this key reaches"
 MOST, MOST_FILTERS, LONGEST_URL = 20, 100, 2_000
 OVERLAP_US, MOST_OVERLAP_US = 24 * HOUR_US, 7 * 24 * HOUR_US
 _INSERT_SQL = (
@@ -140,7 +141,7 @@ def find(session: Reading, *, webhook_id: str, role: str, owner: str) -> Webhook
     sql = f"SELECT {COLUMNS} FROM webhook w WHERE w.webhook_id = ? AND w.role = ? AND w.owner = ?"
     rows = db.fetch(session, sql, (webhook_id, role, owner)) if events.UUID.fullmatch(webhook_id) else []
     if not rows:
-        raise NotFound("there is no such webhook")
+        raise NotFound(NO_WEBHOOK)
     return of_row(rows[0])
 
 

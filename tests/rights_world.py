@@ -150,13 +150,13 @@ def _reply(creator: str, number: int) -> dict[str, Any]:
 
 def _dealings(world: World) -> None:
     """nike is let in by Ada and Cleo and holds a pitch on youtube with each; Cleo's is out. Both contest a line."""
-    partner, brand = world.holders["partner"], world.holders["brand"]
+    partner, brand, operator = (world.holders[role] for role in ("partner", "brand", "operator"))
     for names in (world.names[name] for name in ("ada", "cleo", "grace")):
         names["klout_id"] = _done(partner.get(f"/v2/identity.json/youtube/{names['external_id']}"))["id"]
     for name in ("ada", "cleo"):
         names = world.names[name]
         _done(partner.post("/v1/relationships", json={"creator": names["creator"], "brand": "nike"}))
-        _done(partner.post(f"/v1/relationships/{names['creator']}/nike/accept"))
+        _done(operator.post(f"/v1/relationships/{names['creator']}/nike/accept"))
         asked = {"creator": names["creator"], "brand": "nike", "disclosure": "clear", "fit": "0.7", "quote": True}
         names["quote_id"] = _done(brand.post("/v1/estimates", json=asked))["quote"]["id"]
         names["pitch"] = _done(brand.post("/v1/pitches", json={"quote": names["quote_id"]}))["pitch"]

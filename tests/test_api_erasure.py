@@ -192,6 +192,16 @@ def test_another_partner_is_told_nothing_of_an_erasure(
     assert (gone.status_code, gone.json) == (404, never.json)
 
 
+def test_another_creator_is_told_nothing_of_an_erasure(
+    herself: Holder, key_for: Callable[..., Holder], ada: str, public_creator_id: str
+) -> None:
+    """Who erased themselves is nobody to any other creator."""
+    assert herself.delete(f"/v1/creators/{ada}").status_code == 204
+    other = key_for("creator", public_creator_id)
+    gone, never = other.delete(f"/v1/creators/{ada}"), other.delete(f"/v1/creators/{GONE}")
+    assert (gone.status_code, gone.json) == (404, never.json)
+
+
 def test_an_erasure_under_an_idempotency_key_is_sound(partner: Holder, app: Flask, ada: str) -> None:
     """Sent again under its key it is answered as the first time, and what is kept of it is no trace of anybody."""
     headers = {"Idempotency-Key": "erase-ada"}

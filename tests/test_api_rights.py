@@ -232,3 +232,45 @@ def test_a_partner_opens_no_book_of_another(world: World) -> None:
     hidden = world.send("partner", "PATCH", path, {"visibility": "private"}, {"If-Match": "*"})
     world.restore()
     assert (hidden.status_code, hidden.json["visibility"]) == (200, "private")
+
+
+SOME = ("partner", "other partner", "bound operator")  # each acts for one of Cleo's two networks
+
+
+def test_nobody_lets_a_brand_into_the_books_of_another(world: World) -> None:
+    """Who acts for some of a creator's networks introduces a brand and turns it away, and opens no book to it."""
+    cleo = world.names["cleo"]["id"]
+    puma = f"/v1/relationships/{cleo}/puma"
+    asked = {"creator": cleo, "meter": "network:tiktok", "brand": "puma", "disclosure": "clear", "fit": "0.5"}
+    for role in SOME:
+        introduced = world.send(role, "POST", "/v1/relationships", {"creator": cleo, "brand": "puma"}, {})
+        assert (introduced.status_code, introduced.json["next"]) == (201, ["decline", "end", "block"]), role
+        refused = world.send(role, "POST", f"{puma}/accept", None, {})
+        assert (refused.status_code, refused.json["code"]) == (403, "forbidden"), role
+        assert world.send("other brand", "POST", "/v1/estimates", asked, {}).status_code == 404
+        blocked = world.send(role, "POST", f"{puma}/block", None, {})
+        assert (blocked.status_code, blocked.json["next"]) == (200, []), role
+        assert world.send(role, "POST", f"{puma}/unblock", None, {}).status_code == 403, role
+        assert world.send("operator", "POST", f"{puma}/unblock", None, {}).status_code == 200
+        world.restore()
+
+
+def test_what_a_brands_book_holds_is_for_whoever_reads_it(world: World) -> None:
+    """Who acts for some of a creator's networks sees how a brand stands, and neither amounts nor where they are."""
+    cleo = world.names["cleo"]["id"]
+
+    def seen(role: str) -> tuple[dict[str, Any], int]:
+        listed = world.send(role, "GET", f"/v1/relationships?creator={cleo}", None, {}).json["relationships"]
+        one = world.send(role, "GET", f"/v1/relationships/{cleo}/nike", None, {}).json
+        assert listed == [one]
+        history = f"/v1/creators/{cleo}/history?meter=brand:nike"
+        assert one["history"] in (None, history)
+        return one, world.send(role, "GET", history, None, {}).status_code
+
+    for role in SOME:
+        one, status = seen(role)
+        assert (one["rapport"], one["points"], one["history"], status) == (None, None, None, 404), role
+        assert (one["status"], one["exchanges"]) == ("accepted", 1)
+    one, status = seen("operator")
+    assert (one["rapport"] > "0", one["points"] > "0", one["history"] is not None, status) == (True, True, True, 200)
+    assert seen("brand")[0] == one | {"history": None, "next": ["end"]}

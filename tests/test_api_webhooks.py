@@ -16,6 +16,15 @@ from tests.api_fixtures import DAY_US, NOW_US, Clock, Holder, event
 
 URL = "https://example.com/trust"
 HOUR_US = DAY_US // 24
+CALLS: list[tuple[str, str, Any]] = [
+    ("GET", "", None),
+    ("PATCH", "", {"url": "https://elsewhere.example/"}),
+    ("DELETE", "", None),
+    ("POST", "/rotate-secret", {}),
+    ("GET", "/deliveries", None),
+    ("POST", "/replay", {"from_sequence": 1}),
+    ("POST", "/test", None),
+]
 
 
 def make(holder: Holder, **given: Any) -> dict[str, Any]:
@@ -187,20 +196,11 @@ def test_an_owner_has_twenty_at_most(partner: Holder, brand: Holder) -> None:
 def test_anothers_webhook_is_none(
     partner: Holder, other_partner: Holder, operator: Holder, key_for: Callable[..., Holder]
 ) -> None:
-    """Whoever is not its owner, an operator too, hears the same as of none; the keys of one owner are alike."""
+    """Whoever is not its owner, an operator too, hears the same as of none; keys of one owner and reach are alike."""
     made, nowhere = make(partner), {"webhook": "0192f0c1-0000-7000-8000-000000000000"}
-    calls: list[tuple[str, str, Any]] = [
-        ("GET", "", None),
-        ("PATCH", "", {"status": "paused"}),
-        ("DELETE", "", None),
-        ("POST", "/rotate-secret", {}),
-        ("GET", "/deliveries", None),
-        ("POST", "/replay", {"from_sequence": 1}),
-        ("POST", "/test", None),
-    ]
     for holder in (other_partner, operator):
         assert holder.get("/v1/webhooks").json == {"webhooks": []}
-        for method, part, body in calls:
+        for method, part, body in CALLS:
             told = {"method": method, "json": body, "headers": {"If-Match": '"1"'}}
             answers = [holder.open(at(one, part), **told) for one in (made, nowhere, {"webhook": "x"})]
             assert [answer.status_code for answer in answers] == [404, 404, 404], (method, part)
@@ -209,6 +209,26 @@ def test_anothers_webhook_is_none(
     assert colleague.get(at(made)).status_code == 200
     assert colleague.delete(at(made)).status_code == 204
     assert partner.get(at(made)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("role", "wide", "narrow"),
+    [("partner", ["tiktok", "youtube"], ["youtube"]), ("operator", [], ["tiktok"]), ("operator", ["a", "b"], ["b"])],
+)
+def test_a_webhook_is_out_of_a_narrower_keys_reach(
+    key_for: Callable[..., Holder], role: str, wide: list[str], narrow: list[str]
+) -> None:
+    """A key neither sees nor changes what tells of networks that it does not hold, its owner's own or not."""
+    holder, other = key_for(role, "acme", networks=wide), key_for(role, "acme", networks=narrow)
+    made, own, nowhere = make(holder), make(other), {"webhook": "0192f0c1-0000-7000-8000-000000000000"}
+    for method, part, body in CALLS:
+        told = {"method": method, "json": body, "headers": {"If-Match": '"1"'}}
+        refused, none = (other.open(at(one, part), **told) for one in (made, nowhere))
+        assert (refused.status_code, refused.json["detail"]) == (404, none.json["detail"]), (method, part)
+    assert [one["webhook"] for one in other.get("/v1/webhooks").json["webhooks"]] == [own["webhook"]]
+    assert {one["webhook"] for one in holder.get("/v1/webhooks").json["webhooks"]} == {made["webhook"], own["webhook"]}
+    assert holder.patch(at(own), json={"note": "mine"}, headers=tag(holder, own)).status_code == 200
+    assert holder.delete(at(made)).status_code == 204
 
 
 @pytest.mark.parametrize(

@@ -443,6 +443,37 @@ def test_who_holds_no_live_key_is_told_nothing(counter: Counter) -> None:
     assert len(came(counter, webhook)) == 3
 
 
+def test_who_may_read_no_balance_any_more_is_told_nothing(counter: Counter) -> None:
+    """A key that may not read keeps no webhook of its owner's going, on no network of its own."""
+    told: dict[str, Any] = {"role": "partner", "owner": "acme", "pepper": PEPPER, "now_us": 1}
+    rights: dict[str, Any] = {"networks": ["youtube"], "scopes": ["webhooks:write"]}
+    counter.database.write(lambda session: keys.create(session, **told, **rights))
+    webhook = hook(counter, "partner", "acme", "youtube", "tiktok")
+    key(counter, "partner", "acme", "tiktok")
+    post(counter, "breach", "a", 0, severity=2)
+    relay(counter)
+    assert came(counter, webhook) == []
+    key(counter, "partner", "acme", "youtube")
+    post(counter, "breach", "b", 1, severity=2)
+    relay(counter)
+    assert came(counter, webhook) == ["breach.recorded", BALANCE]
+
+
+def test_a_brands_book_is_told_of_on_all_its_networks_or_none(counter: Counter) -> None:
+    """Who acts for some of a creator's networks hears how a brand stands there, and not what its book holds."""
+    enrol_twice(counter)
+    reach = {"acme": ("youtube",), "bolt": ("tiktok",), "both": ("tiktok", "youtube")}
+    made = {}
+    for owner, networks in reach.items():
+        key(counter, "partner", owner, *networks)
+        made[owner] = hook(counter, "partner", owner, *networks)
+    for kind, ref, facts in STEPS:
+        post(counter, kind, ref, 0, creator="youtube:u2", **facts)
+    relay(counter)
+    steps = ["relationship.introduced", "relationship.accepted"]
+    assert [came(counter, made[owner]) for owner in reach] == [steps, steps, [*steps, BALANCE]]
+
+
 def test_messages_wait_for_a_webhook_that_is_paused(counter: Counter) -> None:
     """A pause loses nothing: what happens meanwhile is put on its way and waits."""
     webhook = hook(counter)
