@@ -39,6 +39,7 @@ ADVICE = {
     "invalid_event": "`errors` names each fact: correct them and send it under the same reference.",
     "invalid_key": "Correct what is named.",
     "key_ended": "Use the key that took its place; where its secret was lost, have an operator make another.",
+    "key_overlaps": "Revoke the key before, or wait for its end; then replace this one.",
     "invalid_policy": "Correct what is named; `trust-ledger policy check` names everything.",
     "invalid_request": "`errors` names each member or parameter: correct them.",
     "invalid_webhook": "Correct what `errors` names.",

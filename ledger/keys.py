@@ -55,6 +55,12 @@ _EXPIRE = "UPDATE api_key SET expires_at_us = ? WHERE key_id = ? AND revoked_at_
 _USED = "UPDATE api_key SET last_used_at_us = ? WHERE key_id = ? AND (last_used_at_us IS NULL OR last_used_at_us < ?)"
 
 
+class KeyOverlaps(Conflict):
+    """The key before this one has not ended yet."""
+
+    code = "key_overlaps"
+
+
 class KeyEnded(Conflict):
     """A key that was replaced, was revoked or has expired is not replaced again."""
 
@@ -185,9 +191,12 @@ def rotate(session: Session, *, key_id: str, overlap_us: int, pepper: bytes, now
     """Replace a key by one with the same rights; returns (secret, key id) of the new one.
 
     The old one goes on for `overlap_us`. It is replaced once, so that whoever got hold of it cannot outlive it by
-    replacing it anew. Raises NotFound or KeyEnded.
+    replacing it anew; and not before the one that it replaced has ended, so that no chain of keys adds up their
+    limits. Raises NotFound, KeyEnded or KeyOverlaps.
     """
     old = get(session, key_id=key_id)
+    if old.replaces is not None and get(session, key_id=old.replaces).status(now_us) == "live":
+        raise KeyOverlaps(f"the key {old.replaces}, which this one replaces, is live still: revoke it first, or wait")
     if not db.execute(session, _EXPIRE, (now_us + overlap_us, key_id)):
         raise KeyEnded(f"the key {key_id} was replaced or revoked before")
     rights = (old.role, old.owner, _told(old.networks), _told(old.scopes), old.note, now_us)

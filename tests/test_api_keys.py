@@ -165,6 +165,15 @@ def test_a_key_is_replaced_once(partner: Holder, operator: Holder) -> None:
     assert (again.status_code, again.json["code"]) == (409, "key_ended")
 
 
+def test_keys_do_not_add_up(partner: Holder, operator: Holder, clock: Clock) -> None:
+    """While a key's overlap runs, the one in its place is not replaced: at most two live, with two keys' limits."""
+    second = rotated(operator, partner.key_id, overlap_hours=24).json["key"]
+    refused = rotated(operator, second)
+    assert (refused.status_code, refused.json["code"]) == (409, "key_overlaps")
+    clock.pass_days(1.1)
+    assert rotated(operator, second).status_code == 201
+
+
 def test_a_replacement_is_made_once_for_two_who_ask_together(books: Database, partner: Holder) -> None:
     """Of two at the same moment one is told that it was replaced."""
     asked: dict[str, Any] = {"key_id": partner.key_id, "overlap_us": HOUR_US, "pepper": PEPPER, "now_us": NOW_US}
