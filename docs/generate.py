@@ -44,7 +44,7 @@ SUBJECTS = {
     "Ways in": "imports formats columns activitystreams ratings",
     "Reading": "queries statements histories hindsight breaches readers",
     "Proof": "audit replay aside stored traces chain checkpoints proofs",
-    "Ways out": "exports journals restore",
+    "Ways out": "exports journals restore people",
     "People and keys": "creators consents personal erasure keys uses quotas links ids",
     "Labels and sticks": "labels exposure ways label_columns labelling sticks measuring activity klout readings",
     "Finding creators": "listings finding",

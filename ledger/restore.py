@@ -2,7 +2,8 @@
 
 Entries, events and what people agreed to are taken from the file, each hash checked on the way. Balances and all
 that a book remembers are worked out anew by the audit's replay, and in the end the whole ledger is audited: what does
-not add up is named by its line, and nothing of the file is kept.
+not add up is named by its line, and nothing of the file is kept. People are read by the rules of enrolment, and are
+private again: hashes show that a file was not altered by mistake, only a checkpoint that it is what there was.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 import orjson
 import psycopg
 
-from ledger import audit, books, chain, db, economy, exports, keeping, policy, rules, stored, tables
+from ledger import audit, books, chain, db, economy, exports, keeping, people, policy, rules, stored, tables
 from ledger.aside import Aside
 from ledger.books import BOOK, ENTRY, BookKey, OpenBook
+from ledger.checkpoints import Checkpoint, Leaf
 from ledger.creators import HANDLE
 from ledger.db import Session
 from ledger.errors import InvalidPolicy, LedgerError
+from ledger.events import METER
 from ledger.exports import ABOUT, Book
 from ledger.memory import Memory
 from ledger.policy import Schedule
@@ -49,12 +52,17 @@ class BadExport(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """How much of what was set up again."""
+    """How much of what was set up again.
+
+    `unproved` books have entries and are in no checkpoint; `hidden` creators were public, and are not any more.
+    """
 
     creators: int
     books: int
     entries: int
     events: int
+    unproved: int
+    hidden: int
 
 
 class Begun(NamedTuple):
@@ -69,6 +77,8 @@ class Restoring:
     """A file that is being read: the creator it is at, their books, and what is not written yet."""
 
     session: Session
+    now_us: int
+    leaves: Mapping[BookKey, Leaf]
     policies: list[dict[str, Any]] = field(default_factory=list)
     schedule: Schedule | None = None
     line: int = 0
@@ -81,6 +91,7 @@ class Restoring:
     shared: dict[str, EventRow] = field(default_factory=dict)
     new_entries: list[EntryRow] = field(default_factory=list)
     new_events: list[EventRow] = field(default_factory=list)
+    public: dict[str, bool] = field(default_factory=dict)  # who is said to be, and whether to be found
     creators: int = 0
     entries: int = 0
     events: int = 0
@@ -90,12 +101,21 @@ class Restoring:
         raise BadExport(f"line {line or self.line}: {what}")
 
 
-def restore(session: Session, *, lines: Iterable[bytes], progress: Callable[[int], object] | None = None) -> Restored:
+def restore(
+    session: Session,
+    *,
+    lines: Iterable[bytes],
+    now_us: int,
+    checkpoint: Checkpoint | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Restored:
     """Set up the books of an export; the caller's transaction is to be given up on any error.
 
-    Raises BadExport naming the line; `progress` is told how many more entries were audited.
+    Books that `checkpoint` has seen must go through its heads; its signature was checked by the caller. Raises
+    BadExport naming the line; `progress` is told how many more entries were audited.
     """
-    at = Restoring(session)
+    leaves = checkpoint.leaves if checkpoint else ()
+    at = Restoring(session, now_us, {(leaf.creator_id, leaf.meter): leaf for leaf in leaves if leaf.seq})
     for at.line, raw in enumerate(lines, start=1):
         try:
             _take(at, raw)
@@ -104,8 +124,10 @@ def restore(session: Session, *, lines: Iterable[bytes], progress: Callable[[int
     _end_creator(at)
     if not at.begun:
         at.refuse("there is no book in the file")
+    unproved = {key for key, begun in at.begun.items() if begun.told.seq and key not in at.leaves}
+    hidden = _show(at, unproved)
     _audit(at, progress)
-    return Restored(at.creators, len(at.begun), at.entries, at.events)
+    return Restored(at.creators, len(at.begun), at.entries, at.events, len(unproved), hidden)
 
 
 def _take(at: Restoring, raw: bytes) -> None:
@@ -171,21 +193,35 @@ def _check_policy(at: Restoring, told: Mapping[str, Any]) -> None:
     at.refuse(f"the policy {told['version']} was changed")
 
 
-def _begin_creator(at: Restoring, told: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Whoever the next books are of; enrolled as they were, unless they are enrolled here."""
+def _begin_creator(at: Restoring, told: Mapping[str, Any]) -> None:
+    """Whoever the next books are of; enrolled as they were but in private, unless they are enrolled here."""
     _end_creator(at)
     _rules(at)
-    at.creator_id = told["creator"][0]["creator_id"]
-    if {each["creator_id"] for name in ABOUT for each in told[name]} != {at.creator_id}:
-        at.refuse("it tells of more than one creator")
+    try:
+        about = people.read(told, now_us=at.now_us)
+    except ValueError as wrong:
+        at.refuse(str(wrong))
+    creator = about["creator"][0]
+    at.creator_id = creator["creator_id"]
     if db.fetch(at.session, "SELECT 1 FROM creator WHERE creator_id = ?", (at.creator_id,)):
         return
+    if creator["visibility"] == people.PUBLIC:
+        at.public[at.creator_id] = creator["findable"]
+        about["creator"] = [{**creator, "visibility": people.PRIVATE, "findable": False}]
     for name in ABOUT:
         table = tables.METADATA.tables[name]
-        _insert(at, table, [tuple(each[column.name] for column in table.columns) for each in told[name]])
-    handles = [(each["handle"], at.creator_id) for each in told["profile"] if each["handle"]]
-    _insert(at, HANDLE, handles)
+        _insert(at, table, [tuple(each[column.name] for column in table.columns) for each in about[name]])
+    _insert(at, HANDLE, [(each["handle"], at.creator_id) for each in about["profile"] if each["handle"]])
     at.creators += 1
+
+
+def _show(at: Restoring, unproved: set[BookKey]) -> int:
+    """Whoever was public is so again where the checkpoint has seen their books, all that have entries; who is not."""
+    shown = {who for who, _ in at.begun.keys() & at.leaves.keys()} - {who for who, _ in unproved}
+    for creator_id in at.public.keys() & shown:
+        sql = "UPDATE creator SET visibility = ?, findable = ? WHERE creator_id = ?"
+        db.execute(at.session, sql, (people.PUBLIC, at.public[creator_id], creator_id))
+    return len(at.public.keys() - shown)
 
 
 def _insert(at: Restoring, table: Any, rows: Sequence[Any]) -> None:
@@ -204,6 +240,8 @@ def _begin_book(at: Restoring, told: Mapping[str, Any]) -> None:
         at.refuse(f"it is not of the format {exports.FORMAT!r}")
     _end_book(at)
     book = _row(Book, told["book"])
+    if not METER.fullmatch(book.meter):
+        at.refuse("its meter must be network:<slug> or brand:<slug>")
     if book.creator_id != at.creator_id:  # a file of books alone, whose creators are enrolled here
         _end_creator(at)
         _rules(at)
@@ -229,6 +267,9 @@ def _entry(at: Restoring, row: EntryRow, told: Mapping[str, Any] | None) -> None
         at.refuse("it does not link to the entry before it")
     if chain.entry_hash(row) != row.hash:
         at.refuse("its hash is not that of what it says")
+    leaf = at.leaves.get(at.book[:2])
+    if leaf is not None and leaf.seq == row.seq and leaf.head != row.hash:
+        at.refuse(f"it is not the entry that the checkpoint saw in the book {row.meter} of {row.creator_id}")
     if told is not None:
         event = _checked_event(at, told)
         if (event.event_id, event.hash) != (row.event_id, row.event_hash):
@@ -269,9 +310,14 @@ def _flush(at: Restoring) -> None:
 
 
 def _end_book(at: Restoring) -> None:
-    if at.book is not None and (at.seq, at.head if at.seq else b"") != (at.book.seq, at.book.head):
-        at.refuse(f"the book {at.book.meter} is said to have {at.book.seq} entries, and another last one")
-    at.book = None
+    if at.book is None:
+        return
+    book, at.book = at.book, None
+    if (at.seq, at.head if at.seq else b"") != (book.seq, book.head):
+        at.refuse(f"the book {book.meter} is said to have {book.seq} entries, and another last one")
+    leaf = at.leaves.get(book[:2])
+    if leaf is not None and at.seq < leaf.seq:
+        at.refuse(f"the checkpoint saw {leaf.seq} entries in the book {book.meter} of {book.creator_id}: it ends here")
 
 
 def _end_creator(at: Restoring) -> None:

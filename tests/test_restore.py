@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from ledger import audit, chain, db, exports, tables
+from ledger import audit, chain, checkpoints, creators, db, exports, rules, settings, tables
+from ledger.checkpoints import Checkpoint
 from ledger.db import Database
 from ledger.keeping import KEPT
 from ledger.restore import BadExport, Restored, restore
@@ -45,10 +47,10 @@ def written(database: Database, **asked: Any) -> bytes:
         return b"".join(exports.export(session, form=exports.JSONL, **asked))
 
 
-def read_in(database: Database, text: bytes) -> Restored:
+def read_in(database: Database, text: bytes, *, checkpoint: Checkpoint | None = None) -> Restored:
     """Restore, all or nothing."""
     with database.transaction() as session:
-        return restore(session, lines=text.splitlines(keepends=True))
+        return restore(session, lines=text.splitlines(keepends=True), now_us=noon(400), checkpoint=checkpoint)
 
 
 def rows(database: Database, name: str) -> set[tuple[Any, ...]]:
@@ -78,8 +80,6 @@ def test_a_restored_ledger_goes_on(exported: bytes, database: Database) -> None:
     counter = Counter.__new__(Counter)
     counter.database = database
     with database.reading() as session:
-        from ledger import rules
-
         counter.schedule = rules.schedule(session)
     known = counter.one("pitch", ref="last", day=91, brand="gucci", disclosure="vague")
     refused = counter.one("apology", ref="a2", day=6, breach="b1", repair=True)
@@ -204,6 +204,13 @@ def nonsense(lines: Lines) -> int:
     return at
 
 
+def no_meter(lines: Lines) -> int:
+    """An empty book of what is no meter."""
+    at = next(n for n, line in enumerate(lines) if "book" in line)
+    lines.insert(at, {**lines[at], "book": {**lines[at]["book"], "meter": "brand:\x00", "seq": 0, "head": ""}})
+    return at
+
+
 def a_stranger(lines: Lines) -> int:
     """A line of another sort."""
     lines.insert(5, {"gift": {"amount": 1}})
@@ -212,7 +219,7 @@ def a_stranger(lines: Lines) -> int:
 
 WRONGS: list[Callable[[Lines], int]] = [
     *(an_amount, a_fact, a_gap, an_event_left_out, a_tail_cut_off, another_head, a_price_hashed_anew, another_rule),
-    *(a_refusal, a_closed_book, nonsense, a_stranger),
+    *(a_refusal, a_closed_book, nonsense, no_meter, a_stranger),
 ]
 
 
@@ -228,6 +235,174 @@ def test_what_does_not_add_up_is_refused_whole(
     if at >= 0:
         assert refused.value.detail.startswith(f"line {at + 1}: ")
     assert {name: rows(database, name) for name in KEPT_TABLES if rows(database, name)} == {}
+
+
+# What it says of people
+
+HUGE_US = 253_402_300_800_000_000  # the year 10000
+PEOPLE: dict[str, tuple[str, dict[str, Any]]] = {
+    "topics that are no JSON": ("profile", {"topics": "not json"}),
+    "topics that are no list": ("profile", {"topics": '{"a":1}'}),
+    "a topic that is no text": ("profile", {"topics": "[1]"}),
+    "a topic with a line break": ("profile", {"topics": '["a\\nb"]'}),
+    "a topic too long": ("profile", {"topics": orjson.dumps(["a" * 61]).decode()}),
+    "too many topics": ("profile", {"topics": orjson.dumps(["a"] * 21).decode()}),
+    "control characters in a name": ("profile", {"display_name": "A\nB"}),
+    "a space before a name": ("profile", {"display_name": " A"}),
+    "an empty name": ("profile", {"display_name": ""}),
+    "a name too long": ("profile", {"display_name": "a" * 201}),
+    "a name that is no text": ("profile", {"display_name": None}),
+    "a handle that is no slug": ("profile", {"handle": "A/B"}),
+    "a NUL in an account": ("account", {"external_id": "a\x00"}),
+    "an account of no network": ("account", {"network": "You Tube"}),
+    "fewer followers than none": ("account", {"followers": -1}),
+    "followers that are no number": ("account", {"followers": True}),
+    "another visibility": ("creator", {"visibility": "open"}),
+    "erased, with all there is": ("creator", {"visibility": "erased"}),
+    "findable in private": ("creator", {"findable": True}),
+    "findable, perhaps": ("creator", {"visibility": "public", "findable": "yes"}),
+    "an id that is none": ("creator", {"creator_id": "u1"}),
+    "enrolled in the future": ("creator", {"enrolled_at_us": noon(401)}),
+    "a version before the first": ("creator", {"version": 0}),
+    "a consent that nobody enrolled by": ("consent", {"recorded_by": "nobody"}),
+    "a consent to something later": ("consent", {"given_at_us": noon(300)}),
+    "a time that cannot be written": ("consent", {"recorded_at_us": HUGE_US}),
+    "terms with a control character": ("consent", {"terms": "a\x1b[2J"}),
+    "evidence too long": ("consent", {"evidence": "a" * 201}),
+}
+
+
+@pytest.mark.parametrize("wrong", PEOPLE)
+def test_people_are_read_as_enrolment_reads_them(exported: bytes, database: Database, wrong: str) -> None:
+    """What nobody could have been enrolled with is refused by its line, and not a row of the file is kept."""
+    lines = told_lines(exported)
+    at = next(n for n, line in enumerate(lines) if "creator" in line)
+    table, change = PEOPLE[wrong]
+    lines[at][table][0] |= change
+    refuse_at(database, lines, at)
+
+
+@pytest.mark.parametrize(
+    ("table", "times"),
+    [*((table, 0) for table in ("creator", "profile", "account", "consent")), ("creator", 2), ("account", 21)],
+)
+def test_nobody_is_half_there(exported: bytes, database: Database, table: str, times: int) -> None:
+    """A creator without an account, a name or a consent is refused, and so are more than one can have."""
+    lines = told_lines(exported)
+    at = next(n for n, line in enumerate(lines) if "creator" in line)
+    lines[at][table] = [
+        row | ({"external_id": f"a{n}"} if table == "account" else {})
+        for n, row in enumerate(lines[at][table][:1] * times)
+    ]
+    refuse_at(database, lines, at)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"profile": [{"handle": "a", "display_name": "A", "topics": "[]"}]},
+        {"account": [{"network": "youtube", "external_id": "a", "followers": None}]},
+        {"erasure": []},
+        {"removed": "not json"},
+        {"removed": '{"tie":"many"}'},
+        {"terms": "creators 3"},
+    ],
+    ids=str,
+)
+def test_of_the_erased_nothing_comes_back(exported: bytes, database: Database, change: dict[str, Any]) -> None:
+    """Whoever was erased has no name, no account and no terms in a file either."""
+    lines = told_lines(exported)
+    at = next(n for n, line in enumerate(lines) if line.get("erasure"))
+    told = {"creator_id": lines[at]["creator"][0]["creator_id"]}
+    for name, value in change.items():
+        if isinstance(value, list):
+            lines[at][name] = [row | told for row in value]
+        else:
+            lines[at]["erasure" if name == "removed" else "consent"][0][name] = value
+    refuse_at(database, lines, at)
+
+
+def refuse_at(database: Database, lines: Lines, at: int) -> None:
+    """The file is refused by that line, and nothing of it is kept."""
+    with pytest.raises(BadExport) as refused:
+        read_in(database, b"\n".join(map(orjson.dumps, lines)))
+    assert refused.value.detail.startswith(f"line {at + 1}: ")
+    assert {name: rows(database, name) for name in KEPT_TABLES if rows(database, name)} == {}
+
+
+@pytest.mark.parametrize("longest", [True, False])
+def test_a_file_may_say_of_people_what_a_call_may(longest: bool) -> None:
+    """The bounds of a restored profile are those of POST /v1/creators: the longest pass both, one more neither."""
+    from api.creators import EnrolIn
+    from ledger import people
+
+    more = 0 if longest else 1
+    for told in (
+        {"display_name": "a" * (200 + more)},
+        {"topics": ["a" * (60 + more)]},
+        {"topics": ["a"] * (20 + more)},
+        {"handle": "a" * (64 + more)},
+    ):
+        call: dict[str, Any] = {"display_name": "A", "accounts": [{"network": "tv", "external_id": "a"}]}
+        call |= {"consent": {"at": "2026-01-01T00:00:00Z"}, **told}
+        assert bool(EnrolIn().validate(call)) is not longest
+        read = people.FIELDS["profile"]
+        for name, value in told.items():
+            text = orjson.dumps(value).decode() if name == "topics" else value
+            if longest:
+                assert read[name](text) == text
+            else:
+                with pytest.raises(ValueError, match="must be"):
+                    read[name](text)
+
+
+# Where it comes from
+
+
+def opened_up(exported: bytes) -> bytes:
+    """The same export, with everybody who is still there public and to be found."""
+    lines = told_lines(exported)
+    for line in lines:
+        for row in line.get("creator", ()):
+            if row["visibility"] == "private":
+                row |= {"visibility": "public", "findable": True}
+    return b"\n".join(map(orjson.dumps, lines))
+
+
+def seen(database: Database) -> dict[str, tuple[str, bool]]:
+    """Each creator's visibility, and whether they are to be found."""
+    return {row[0]: (row[1], bool(row[-1])) for row in rows(database, "creator")}
+
+
+def test_nobody_is_made_public_by_a_file(town: Town, exported: bytes, database: Database) -> None:
+    """Without a checkpoint whoever the file says is public comes back private, and is counted."""
+    told = read_in(database, opened_up(exported))
+    assert set(seen(database).values()) == {("private", False), ("erased", False)}
+    assert (told.hidden, told.unproved) == (
+        told.creators - 1,
+        sum(row[2] > 0 for row in rows_of_books(town.counter.database)),
+    )
+
+
+def test_what_a_checkpoint_has_seen_is_shown_again(town: Town, exported: bytes, database: Database) -> None:
+    """With a checkpoint that has all books of a creator they are as they were; one unknown to it stays private."""
+    known = tuple(leaf for leaf in town.checkpoint.leaves if (leaf.creator_id, leaf.meter) != (town.u1, "brand:nike"))
+    told = read_in(database, opened_up(exported), checkpoint=replace(town.checkpoint, leaves=known))
+    public = {who for who, shown in seen(database).items() if shown == ("public", True)}
+    lively = {row[0] for row in rows_of_books(town.counter.database) if row[2]}
+    assert public == lively - {town.u1, town.gone}
+    assert (told.hidden, told.unproved) == (told.creators - 1 - len(public), 1)
+
+
+def test_a_book_goes_through_the_head_that_a_checkpoint_saw(town: Town, exported: bytes, database: Database) -> None:
+    """Another entry in the place of that head, or a book that ends before it, is refused with the book's name."""
+    leaf = next(leaf for leaf in town.checkpoint.leaves if leaf[:2] == (town.u1, METER))
+    for other, what in ((leaf._replace(head=bytes(32)), "not the entry"), (leaf._replace(seq=leaf.seq + 1), "ends")):
+        with pytest.raises(BadExport, match=what) as refused:
+            read_in(database, exported, checkpoint=replace(town.checkpoint, leaves=(other,)))
+        assert f"{METER} of {town.u1}" in refused.value.detail
+        assert not rows(database, "entry")
+    read_in(database, exported, checkpoint=town.checkpoint)
 
 
 def test_half_of_an_event_is_not_enough(town: Town, database: Database) -> None:
@@ -300,21 +475,14 @@ def test_the_script_names_the_line(exported: bytes, tmp_path: Path, wrong: Calla
 
 def test_books_move_from_one_database_to_another(set_up: Shell, sqlite_url: str) -> None:
     """export, restore and verify, by hand: in a database that was only migrated, and the same books come out of it."""
-    from ledger import creators
-
-    url = set_up.environment.get("TRUST_LEDGER_DATABASE_URL", f"sqlite:///{set_up.folder}/var/trust-ledger.db")
-    source = Database(url)
-    counter = Counter.__new__(Counter)
-    counter.database, counter.ids = source, {"u1": enrol(source, creators)}
-    with source.reading() as session:
-        from ledger import rules
-
-        counter.schedule = rules.schedule(session)
-    counter.one("engagement", ref="e", act="reply", engager="f")
-    source.dispose()
+    source = counter_of(set_up)
+    source.one("engagement", ref="e", act="reply", engager="f")
+    source.database.dispose()
     set_up("export", "--format", "jsonl", "-o", "books.jsonl")
     set_up.environment["TRUST_LEDGER_DATABASE_URL"] = sqlite_url
-    assert "2 entries" not in set_up("restore", "books.jsonl").output
+    told = set_up("restore", "books.jsonl")
+    assert "2 entries" not in told.output
+    assert "nothing but the hashes" in told.stderr
     assert "sound: 1 books" in set_up("verify").output
     set_up("export", "--format", "jsonl", "-o", "again.jsonl")
     assert (set_up.folder / "again.jsonl").read_bytes() == (set_up.folder / "books.jsonl").read_bytes()
@@ -324,7 +492,47 @@ def test_books_move_from_one_database_to_another(set_up: Shell, sqlite_url: str)
     assert set_up("export", "--format", "hledger", "--creator", "youtube:u1").stdout.startswith("; A journal")
 
 
-def enrol(database: Database, creators: Any) -> str:
+def test_an_invented_history_fails_at_the_checkpoint(set_up: Shell, sqlite_url: str) -> None:
+    """A file that is sound in itself, but is not what was signed, is refused; what was signed comes in quietly."""
+    counter = counter_of(set_up)
+    set_up("export", "--format", "jsonl", "-o", "before.jsonl")
+    invented = Counter.__new__(Counter)
+    invented.database, invented.schedule = Database(sqlite_url), counter.schedule
+    read_in(invented.database, (set_up.folder / "before.jsonl").read_bytes())
+    for each, act in ((counter, "reply"), (invented, "share")):
+        each.one("engagement", ref="e", act=act, engager="f")
+    key = settings.load().key("signing_key")
+    with counter.database.reading() as session:
+        made = checkpoints.make(session, now_us=noon(1), key=key)
+    file = str(checkpoints.write(made, set_up.folder / "apart"))
+    (set_up.folder / "invented.jsonl").write_bytes(written(invented.database))
+    (set_up.folder / "true.jsonl").write_bytes(written(counter.database))
+    (set_up.folder / "forged").mkdir()
+    forged = checkpoints._sign(noon(1), made.leaves, b"another key")
+    other = str(checkpoints.write(forged, set_up.folder / "forged"))
+    counter.database.dispose()
+    invented.database.dispose()
+
+    set_up.environment["TRUST_LEDGER_DATABASE_URL"] = f"sqlite:///{set_up.folder}/fresh.db"
+    set_up("migrate")
+    assert "not signed" in set_up("restore", "true.jsonl", "--checkpoint", other, code=1).output
+    refused = set_up("restore", "invented.jsonl", "--checkpoint", file, code=1).output
+    assert f"{METER} of {made.leaves[0].creator_id}" in refused
+    assert "nothing but the hashes" not in set_up("restore", "true.jsonl", "--checkpoint", file).stderr
+
+
+def counter_of(shell: Shell) -> Counter:
+    """The ledger of a command line, with u1 enrolled on youtube."""
+    url = shell.environment.get("TRUST_LEDGER_DATABASE_URL", f"sqlite:///{shell.folder}/var/trust-ledger.db")
+    counter = Counter.__new__(Counter)
+    counter.database = Database(url)
+    with counter.database.reading() as session:
+        counter.schedule = rules.schedule(session)
+    counter.ids = {"u1": enrol(counter.database)}
+    return counter
+
+
+def enrol(database: Database) -> str:
     """Enrol u1 on youtube."""
     account = creators.AccountOf("youtube", "u1")
     told: dict[str, Any] = {"display_name": "U", "accounts": [account], "consent_at_us": 1, "enrolled_by": "acme"}

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import click
 
-from ledger import exports
+from ledger import checkpoints, exports
 from ledger import restore as restoring
 from ledger.commands.terminal import Terminal, bar, say
 
@@ -68,21 +68,38 @@ def _write(pieces: Iterable[bytes], output: Path | None) -> None:
     epilog="Example:  trust-ledger restore books.jsonl",
 )
 @click.argument("file", type=click.File("rb"))
+@click.option(
+    "--checkpoint",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint file of the ledger that the books come from: they must go through what it saw.",
+)
 @click.pass_obj
-def restore(terminal: Terminal, file: BinaryIO) -> None:
+def restore(terminal: Terminal, file: BinaryIO, path: Path | None) -> None:
     """Set up books from a file that `export --format jsonl` wrote; - reads stdin. The books must have no entries here.
 
     Each hash is checked, balances and all that books remember are worked out anew, and then the whole ledger is
     verified as `verify` does. All of it is kept or nothing: what does not add up is named by its line. Creators who
-    are not enrolled here are enrolled as they were. A database without rules, as `migrate` leaves it, takes those of
-    the file; one that has rules must have the same. What stands beside the books (keys, quotes, disputes, readings,
-    attestations, webhooks) is in no export.
+    are not enrolled here are enrolled as they were, but private, and not with what nobody could be enrolled with. A
+    database without rules, as `migrate` leaves it, takes those of the file; one that has rules must have the same.
+    What stands beside the books (keys, quotes, disputes, readings, attestations, webhooks) is in no export.
 
-    Exit codes: 0 restored; 1 the file or the database refused, and why; 2 wrong usage.
+    Anybody can write a file whose hashes fit. --checkpoint shows that the books are those of the ledger that signed
+    it, with the signing key of these settings: each that it has seen must hold its head. Whoever was public is so
+    again if it has seen all their books.
+
+    Exit codes: 0 restored; 1 the file, the checkpoint or the database refused, and why; 2 wrong usage.
     """
-    with terminal.database() as database, bar("verifying") as shown, database.transaction() as session:
-        told = restoring.restore(session, lines=_lines(file), progress=shown.add)
+    current = terminal.settings()
+    seen = checkpoints.check(path, keys=current.signing_keys()) if path else None
+    asked = {"lines": _lines(file), "now_us": terminal.clock(), "checkpoint": seen}
+    with terminal.database(current) as database, bar("verifying") as shown, database.transaction() as session:
+        told = restoring.restore(session, progress=shown.add, **asked)  # type: ignore[arg-type]
     say(f"{told.books} books of {told.creators} new creators: {told.entries} entries, {told.events} events, sound")
+    if told.unproved:
+        say(f"{told.unproved} books are in no checkpoint: nothing but the hashes proves where they come from")
+    if told.hidden:
+        say(f"{told.hidden} creators who were public are private now")
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
