@@ -1,7 +1,8 @@
 """Imports: files of what happened elsewhere, line by line through the one write path.
 
 A line becomes an event whose reference follows from what the line says, so that importing a file again posts
-nothing twice. How far a file came is kept in the transaction of each batch: a killed import is resumed.
+nothing twice. How far a file came is kept in the transaction of each batch: a killed import is resumed. Nothing is
+kept of what lies behind a line that was refused: the next run tries it again, and replays what was posted.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Agreed:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of a file's lines, each counted once. `skipped` were done by an earlier run, or are a header.
+    """What became of a file's lines, each counted once. `skipped` were done by an earlier run, `headers` name columns.
 
     `bad` and `refusals` name the first 1,000 each as (line number, why); `bad_lines` and `refused` count all.
     `ignored` counts by reason what is not for these books.
@@ -62,6 +63,7 @@ class Summary:
     bad: list[Named]
     refusals: list[Named]
     ignored: Mapping[str, int] = field(default_factory=dict)
+    headers: int = 0
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class Count:
     bad: list[Named] = field(default_factory=list)
     refusals: list[Named] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
+    headers: int = 0
 
     def name_bad(self, number: int, why: str) -> None:
         """Count a bad line, and name it unless too many are named already."""
@@ -116,6 +119,18 @@ class Run:
     agreed: Agreed | None
 
 
+class TooEarly(BadLine):
+    """A line that is bad only until its time has come."""
+
+
+@dataclass(slots=True)
+class Reach:
+    """How far a file is done, by place: `before` this run, and `now`, up to a line that has to be tried again."""
+
+    before: int
+    now: int
+
+
 @dataclass(slots=True)
 class Latest:
     """The latest lines about one creator: their time, and how often each was said at that very time."""
@@ -126,12 +141,16 @@ class Latest:
 
 
 class Line(NamedTuple):
-    """A line's place in the reading and its number in the file, with its event unless there is none."""
+    """A line's place in the reading and its number in the file, with its event unless there is none.
+
+    `early` where it may be good in a later run.
+    """
 
     place: int
     number: int
     event: NewEvent | None = None
     consent_at_us: int | None = None
+    early: bool = False
 
 
 def import_file(
@@ -158,11 +177,11 @@ def import_file(
     digest, total = _digest(path, f"{known.name}\0{chosen}\0{known.key}".encode())
     run = Run(database, digest, known, chosen, source, pepper, schedule, clock, agreed)
     done = _lines_done(run)
-    count = Count()
+    reach, count = Reach(done, done), Count()
     with path.open("rb") as file:
         lines = _lines(run, file, count)
         while chunk := list(islice(lines, batch)):
-            _post_chunk(run, chunk, count, done)
+            _post_chunk(run, chunk, count, reach)
             if progress is not None:
                 progress(chunk[-1].place, max(total, chunk[-1].place))
     fields = (getattr(count, name) for name in Summary.__slots__)
@@ -195,7 +214,7 @@ def _lines(run: Run, file: BinaryIO, count: Count) -> Iterator[Line]:
             yield Line(place, item.number, *_event(run, item, latest, count))
         except BadLine as bad:
             count.name_bad(item.number, str(bad))
-            yield Line(place, item.number)
+            yield Line(place, item.number, early=isinstance(bad, TooEarly))
         except InvalidEvent as invalid:
             count.name_bad(item.number, _in_columns(run.format, invalid))
             yield Line(place, item.number)
@@ -212,11 +231,11 @@ def _event(
         if item.ignored:
             count.ignore(item.ignored)
         else:
-            count.skipped += 1
+            count.headers += 1
         return None, None
     times = _times_told(latest, run, told, item.number)
     if told.consent_at_us is not None and not events.EARLIEST_US <= told.consent_at_us <= run.clock() + events.SKEW_US:
-        raise BadLine("the consent must not be before the year 2000 or in the future")
+        raise TooEarly("the consent must not be before the year 2000 or in the future")
     event = events.new_event(
         creator=f"{told.network or run.network}:{told.external_id}",
         meter=None,
@@ -246,7 +265,7 @@ def _in_columns(known: Format, invalid: InvalidEvent) -> str:
 def _times_told(latest: dict[tuple[str, str], Latest], run: Run, told: Told, number: int) -> int:
     """How often the file has said this very thing by now. A book is filled in time order or not at all."""
     if told.occurred_at_us > run.clock() + events.SKEW_US:
-        raise BadLine("lies in the future")
+        raise TooEarly("lies in the future")
     whose = (told.network, told.external_id)
     last = latest.get(whose)
     if last is None or told.occurred_at_us > last.occurred_at_us:
@@ -258,20 +277,24 @@ def _times_told(latest: dict[tuple[str, str], Latest], run: Run, told: Told, num
     return times
 
 
-def _post_chunk(run: Run, chunk: Sequence[Line], count: Count, done: int) -> None:
+def _post_chunk(run: Run, chunk: Sequence[Line], count: Count, reach: Reach) -> None:
     said = [line for line in chunk if line.event is not None]
-    good = [line for line in said if line.place > done]
+    good = [line for line in said if line.place > reach.before]
     count.skipped += len(said) - len(good)
-    if chunk[-1].place <= done:
+    if chunk[-1].place <= reach.before:
         return
-    receipts = run.database.write(lambda session: _post(session, run, good, through=chunk[-1].place))
+    receipts, reach.now = run.database.write(lambda session: _post(session, run, good, chunk, reach))
     count.add(good, receipts)
 
 
-def _post(session: Session, run: Run, lines: Sequence[Line], *, through: int) -> list[events.Receipt]:
-    _enrol(session, run, lines)
-    batch = [line.event for line in lines if line.event is not None]
+def _post(
+    session: Session, run: Run, good: Sequence[Line], chunk: Sequence[Line], reach: Reach
+) -> tuple[list[events.Receipt], int]:
+    """Post a chunk's lines, and keep how far the file is done by now. Gives both."""
+    _enrol(session, run, good)
+    batch = [line.event for line in good if line.event is not None]
     receipts = posting.post(session, events=batch, clock=run.clock, schedule=run.schedule, backfill=True)
+    through = _through(good, receipts, chunk, reach)
     db.execute(
         session,
         "INSERT INTO import_run (file_digest, source, lines_done, updated_at_us) VALUES (?, ?, ?, ?)"
@@ -279,7 +302,16 @@ def _post(session: Session, run: Run, lines: Sequence[Line], *, through: int) ->
         " SET lines_done = excluded.lines_done, updated_at_us = excluded.updated_at_us",
         (run.digest, run.source, through, run.clock()),
     )
-    return receipts
+    return receipts, through
+
+
+def _through(good: Sequence[Line], receipts: Sequence[events.Receipt], chunk: Sequence[Line], reach: Reach) -> int:
+    """How far the file is done: nowhere past a line that was refused or is early, in this chunk or one before it."""
+    if reach.now < chunk[0].place - 1:
+        return reach.now
+    again = [line.place for line, receipt in zip(good, receipts, strict=True) if receipt.status == "refused"]
+    again += [line.place for line in chunk if line.early and line.place > reach.before]
+    return min(again, default=chunk[-1].place + 1) - 1
 
 
 def _enrol(session: Session, run: Run, lines: Sequence[Line]) -> None:

@@ -85,6 +85,37 @@ def test_without_consent_the_lines_are_refused_and_named(command: Run, tmp_path:
     assert "no creator" in told.stderr
 
 
+@pytest.mark.parametrize("form", ["archive", "csv"])
+def test_lines_refused_for_want_of_consent_are_posted_with_it(command: Run, tmp_path: Path, form: str) -> None:
+    """What an earlier run refused is refused again until the reason is gone, and then it comes in, whole and once."""
+    if form == "archive":
+        words, counts = ("import", str(archive(tmp_path, OUTBOX)), *ADA), "5 ignored, "
+    else:
+        path = tmp_path / "posts.csv"
+        path.write_text("creator,kind,occurred_at\n" + "".join(f"ada,post,{1767348001 + n}\n" for n in range(5)))
+        words, counts = ("import", str(path), *CSV), ""
+    for _ in range(2):
+        assert "5 refused" in command(*words, code=1).stdout
+    agreed = command(*words, *AGREED).stdout
+    assert "5 posted, 0 posted before" in agreed
+    assert f"{counts}0 refused, 0 bad" in agreed
+    again = command(*words, *AGREED)
+    assert "0 posted, 0 posted before" in again.stdout
+    assert "5 lines were done by an earlier run" in again.stderr
+
+
+def test_a_line_that_names_the_columns_is_not_said_to_be_done(command: Run, tmp_path: Path) -> None:
+    """What was passed over is said by its reason: the header, and what an earlier run did."""
+    path = tmp_path / "acts.csv"
+    path.write_text("creator,kind,occurred_at\nada,post,1767348001\n")
+    words = ("import", str(path), *CSV, *AGREED)
+    first, again = command(*words), command(*words)
+    assert "1 line names the columns" in first.stderr
+    assert "earlier run" not in first.stderr
+    assert "1 line names the columns" in again.stderr
+    assert "1 line was done by an earlier run" in again.stderr
+
+
 def test_a_file_that_is_something_else_ends_with_one_line(command: Run, acts: str) -> None:
     """A file that cannot be read as it was said to be is refused as a whole, without a trace."""
     told = command("import", acts, *ADA, code=1)

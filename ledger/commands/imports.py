@@ -87,8 +87,8 @@ def import_(terminal: Terminal, /, file: Path, format_: str, source: str, **aske
     Creators are enrolled only with their consent: --consent, or the column consent_at. Lines about anyone else who
     is not enrolled are refused.
 
-    Lines that can't be read are named and left out. The same file again posts nothing twice, and a run that
-    was killed is taken up where it stopped.
+    Lines that can't be read are named and left out. The same file again posts nothing twice: a run that was killed
+    is taken up where it stopped, and lines that were refused are tried again.
 
     Exit codes: 0 every line is posted or passed over; 1 some lines are bad or refused, and which; 2 wrong usage.
     """  # noqa: D301 - click's mark for a paragraph that keeps its lines
@@ -153,14 +153,16 @@ def _tell(file: Path, summary: imports.Summary) -> None:
     left = summary.bad_lines + summary.refused - NAMED
     if left > 0:
         say(f"… and {left} more")
+    if summary.headers:
+        say(f"{file}: 1 line names the columns")
     if summary.skipped:
-        say(f"{file}: {summary.skipped} lines were done by an earlier run, or name the columns")
+        say(f"{file}: {summary.skipped} line{' was' if summary.skipped == 1 else 's were'} done by an earlier run")
     for why, count in sorted(summary.ignored.items(), key=lambda one: (-one[1], one[0])):
         say(f"{file}: {count} ignored: {why}")
     ignored = f" {sum(summary.ignored.values())} ignored," if summary.ignored else ""
     click.echo(
         f"{summary.lines} lines: {summary.posted} posted, {summary.replayed} posted before,"
-        f" {summary.skipped} skipped,{ignored} {summary.refused} refused, {summary.bad_lines} bad"
+        f" {summary.skipped + summary.headers} skipped,{ignored} {summary.refused} refused, {summary.bad_lines} bad"
     )
 
 
