@@ -265,11 +265,6 @@ class Tree:
         return Proof(self.checkpoint.leaves[index], index, self.checkpoint.books, tuple(path))
 
 
-def proof(checkpoint: Checkpoint, creator_id: str, meter: str) -> Proof:
-    """The proof that a book was in a checkpoint. Raises NotFound."""
-    return Tree.of(checkpoint).proof(creator_id, meter)
-
-
 def included(given: Proof, root: bytes) -> bool:
     """Whether a proof leads to a root. Looks at nothing but its arguments: anyone can do it."""
     place, last, hashed = given.index, given.size - 1, leaf_hash(given.leaf)

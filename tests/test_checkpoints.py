@@ -59,7 +59,7 @@ def test_every_book_can_be_proved(count: int, data: st.DataObject) -> None:
     """A proof leads to the root for its own book, and for no other book, place, size or path."""
     index = data.draw(st.integers(0, count - 1))
     made = signed(count)
-    proof = checkpoints.proof(made, *made.leaves[index][:2])
+    proof = checkpoints.Tree.of(made).proof(*made.leaves[index][:2])
     wrong = [
         replace(proof, leaf=proof.leaf._replace(seq=proof.leaf.seq + 1)),
         replace(proof, path=(*proof.path, bytes(32))),
@@ -81,7 +81,7 @@ def test_a_node_is_not_a_leaf() -> None:
 def test_a_book_that_was_not_there_cannot_be_proved() -> None:
     """Who asks for the proof of an unknown book is told that there is none."""
     with pytest.raises(NotFound, match="no book network:none of nobody"):
-        checkpoints.proof(signed(), "nobody", "network:none")
+        checkpoints.Tree.of(signed()).proof("nobody", "network:none")
 
 
 # Making
