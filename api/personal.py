@@ -42,7 +42,7 @@ def get_export(creator: str) -> Response:
 
 
 @blp.delete("/v1/creators/<string:creator>", parameters=creators.NAMED)
-@auth.requires("creators:write")
+@auth.requires("creators:erase")
 @blp.response(204, description="Erased, now or before")
 def delete_creator(creator: str) -> Response:
     """Erase a creator: names, texts, events and ties go, the books stay as nobody's.

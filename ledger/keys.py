@@ -22,6 +22,7 @@ SCOPES = (
     "events:write",
     "events:backfill",
     "creators:write",
+    "creators:erase",
     "attestations:write",
     "balances:read",
     "statements:read",
@@ -36,11 +37,11 @@ DEALING = ("balances:read", "estimates:write", "relationships:write", "pitches:w
 MAY_HOLD: dict[str, tuple[str, ...]] = {
     "partner": tuple(scope for scope in SCOPES if scope != "operate"),
     "brand": DEALING,
-    "creator": (*DEALING, "statements:read", "creators:write"),
+    "creator": (*DEALING, "statements:read", "creators:write", "creators:erase"),
     "operator": SCOPES,
 }
 LEAST = ("balances:read", "policy:read")
-BY_NAME = ("events:backfill", "operate")
+BY_NAME = ("events:backfill", "creators:erase", "operate")  # what cannot be undone, or is not everyday work
 STATUSES = ("live", "expired", "revoked")
 PREFIX = "tl_"
 OWNER = Name("a slug, or a creator's id", 64, SLUG)

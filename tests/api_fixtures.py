@@ -29,6 +29,7 @@ PARTNER_SCOPES = (
     "events:write",
     "events:backfill",
     "creators:write",
+    "creators:erase",
     "attestations:write",
     "balances:read",
     "statements:read",

@@ -28,7 +28,7 @@ def ada(partner: Holder) -> str:
 @pytest.fixture
 def herself(key_for: Callable[..., Holder], ada: str) -> Holder:
     """Ada with a key that may change what is hers."""
-    return key_for("creator", ada, scopes=["balances:read", "statements:read", "creators:write"])
+    return key_for("creator", ada, scopes=["balances:read", "statements:read", "creators:write", "creators:erase"])
 
 
 def verified(app: Flask) -> bool:
@@ -84,7 +84,7 @@ def test_others_hear_nothing_of_a_private_creator(
     """To another partner there is no such creator, as there is none under an id that is nobody's."""
     for name in (creator_id, GONE, "youtube:ada"):
         assert other_partner.get(f"/v1/creators/{name}/export").status_code == 404
-        writer = key_for("partner", "bolt", networks=["tiktok"], scopes=["creators:write"])
+        writer = key_for("partner", "bolt", networks=["tiktok"], scopes=["creators:erase"])
         assert writer.delete(f"/v1/creators/{name}").status_code == 404
         assert brand.delete(f"/v1/creators/{name}").status_code == 403
         assert brand.get(f"/v1/creators/{name}/export").status_code == 403
@@ -187,7 +187,7 @@ def test_another_partner_is_told_nothing_of_an_erasure(
 ) -> None:
     """Who was erased at somebody else's word is nobody to a partner that may erase."""
     assert partner.delete(f"/v1/creators/{ada}").status_code == 204
-    writer = key_for("partner", "bolt", networks=["youtube"], scopes=["creators:write"])
+    writer = key_for("partner", "bolt", networks=["youtube"], scopes=["creators:erase"])
     gone, never = writer.delete(f"/v1/creators/{ada}"), writer.delete(f"/v1/creators/{GONE}")
     assert (gone.status_code, gone.json) == (404, never.json)
 

@@ -53,8 +53,8 @@ def create(
     """Make a key and print its secret, once, alone on stdout.
 
     It may do what --scope names, and nothing else. Without any it may read: balances and the policy, and a
-    creator's key its own statements. Posting into the past (events:backfill) and operating the service (operate)
-    are given by name alone, beside --all-scopes too.
+    creator's key its own statements. Posting into the past (events:backfill), erasing creators (creators:erase)
+    and operating the service (operate) are given by name alone, beside --all-scopes too.
 
     Exit codes: 0 made; 1 refused, and why; 2 wrong usage.
     """

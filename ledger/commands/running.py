@@ -163,7 +163,7 @@ def _demo_key(terminal: Terminal, database: Database, current: Settings) -> str:
             role="partner",
             owner=story.SOURCE,
             networks=story.NETWORKS,
-            scopes=keys.may_hold("partner"),
+            scopes=[*keys.may_hold("partner"), "creators:erase"],
             note="made by trust-ledger demo",
             pepper=pepper,
             now_us=terminal.clock(),
@@ -184,7 +184,7 @@ def _guide(url: str, key: str, own: str, log: Path) -> str:
     told = [(f"/c/{one.handle}", one.name) for one in story.STORIES if one.visibility == "public"]
     pages = [f"  {url + path:<46} {name}" for path, name in (*told, ("/docs", "the API"))]
     post = (
-        '{"creator": "video:mara-bakes", "external_ref": "first-of-mine", "kind": "engagement",'
+        '{"creator": "video:mara-bakes", "external_ref": "mine-\'$(date +%s)\'", "kind": "engagement",'
         ' "occurred_at": "\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'", "facts": {"act": "reply", "engager": "fan-3"}}'
     )
     pitch = '{"creator": "video:mara-bakes", "brand": "northwind", "disclosure": "clear", "fit": "0.7"}'
