@@ -20,14 +20,16 @@ SCHEME = "Bearer "
 KEY = "trust_ledger.key"  # in the request's environ: a request of its own costs less to reach than flask.g
 
 
-def requires(*scopes: str, limit: str | None = None) -> Callable[[F], F]:
+def requires(*scopes: str, limit: str | None = None, batched: str | None = None) -> Callable[[F], F]:
     """Decorate a view: the caller needs a live key that holds all of these scopes, and has calls left.
 
-    `limit` names the rate limit that its calls count against, where the method does not say it.
+    `limit` names the rate limit that its calls count against, where the method does not say it; a body of the
+    media type `batched` counts as a batch.
     """
 
     def admit() -> None:
-        limits.spend(authenticate(), request.environ, limit)
+        is_batch = batched is not None and request.mimetype == batched
+        limits.spend(authenticate(), request.environ, "batch" if is_batch else limit)
         need(*scopes)
 
     def decorated(view: F) -> F:

@@ -82,7 +82,8 @@ def _read() -> bytes:
     data = _received(limit)
     if coding in GZIP:
         data = _unpacked(data, limit)
-    if len(data) > LARGE_BYTES and sum(data.count(mark) for mark in (b",", b"[", b"{")) > MOST_VALUES:
+    marks = (b",", b"[", b"{", *((b"\n",) if request.mimetype == NDJSON else ()))
+    if len(data) > LARGE_BYTES and sum(map(data.count, marks)) > MOST_VALUES:
         raise TooLarge(f"the body holds more than {MOST_VALUES} values")
     return data
 

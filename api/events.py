@@ -34,7 +34,7 @@ class BatchQuery(ma.Schema):
 
 
 @blp.post("/v1/events")
-@auth.requires("events:write")
+@auth.requires("events:write", batched=cloudevents.BATCHED)
 @blp.doc(**event_documents.ANY)
 def post_event() -> Response:
     """Tell of one event, or of CloudEvents.

@@ -96,15 +96,20 @@ def _asked() -> tuple[Claim, Any]:
         path=request.path,
         query={name: "\n".join(texts) for name, texts in request.args.lists()},
         media=request.mimetype,
+        if_match=request.environ.get("HTTP_IF_MATCH", ""),
         pepper=pepper,
     )
     return Claim(answers.holder_of(auth.current(), pepper=pepper), key, told), value
 
 
 def _value(body: bytes) -> Any:
-    """The body's JSON, or its lines; None where it is neither. The view says what is wrong with it."""
+    """The body's JSON, or its lines where it is no more than a batch may have; None where it is neither.
+
+    The view says what is wrong with it.
+    """
     if request.mimetype == encoding.NDJSON:
-        return [line for line in body.split(b"\n") if line.strip()]
+        is_batch = body.count(b"\n") <= state.ledger().settings.batch_limit
+        return [line for line in body.split(b"\n") if line.strip()] if is_batch else None
     try:
         return orjson.loads(body) if request.is_json else None
     except orjson.JSONDecodeError:
@@ -170,7 +175,10 @@ def _creator(session: Session, about: tuple[Any, dict[str, Any]], response: Resp
     told = value if isinstance(value, dict) else {}
     shown = response.get_json(silent=True)
     shown = shown if isinstance(shown, dict) else {}
-    names = (shown.get("creator"), shown.get("creator_id"), *named.values(), told.get("creator"), told.get("subject"))
+    owner = shown.get("owner", told.get("owner"))  # whose key it is, which its address does not say
+    names = [shown.get("creator"), shown.get("creator_id")]
+    names += [owner] if isinstance(owner, str) and UUID.fullmatch(owner) else []
+    names += [*named.values(), told.get("creator"), told.get("subject")]
     texts = [name for name in names if isinstance(name, str)]
     for text in texts:
         if UUID.fullmatch(text):

@@ -25,6 +25,8 @@ CHUNK = 1_000
 WAIT_MS = 10_000
 SHORT, WHOLE = 4, 16  # bytes of a part's digest, and of the one that decides
 MOST_PARTS = 200
+MOST_ITEMS = 10_000  # of an array of more, as of an object of more members than MOST_PARTS, only the whole is told
+NAMES = (("method", "method"), ("path", "path"), ("media", "Content-Type"), ("if_match", "If-Match"))
 
 _CLAIM = (
     "INSERT INTO answer (holder, key, request, status, headers, body, answered_at_us) VALUES (?, ?, ?, 0, '', ?, ?)"
@@ -83,7 +85,15 @@ def holder_of(key: Key, *, pepper: bytes) -> str:
 
 
 def describe(
-    value: object, *, body: bytes | None, method: str, path: str, query: Mapping[str, str], media: str, pepper: bytes
+    value: object,
+    *,
+    body: bytes | None,
+    method: str,
+    path: str,
+    query: Mapping[str, str],
+    media: str,
+    if_match: str,
+    pepper: bytes,
 ) -> str:
     """A request as JSON that tells it from others. `value` is what the body says: JSON, or a list of its lines.
 
@@ -95,16 +105,23 @@ def describe(
         "path": _digest(path.encode(), secret, WHOLE),
         "query": {name: _digest(text.encode(), secret, SHORT) for name, text in sorted(query.items())},
         "media": media,
+        "if_match": _digest(if_match.encode(), secret, WHOLE),
         "body": _digest(_canonical(value) if body is None else body, secret, WHOLE),
         "parts": dict(_parts(value, secret)),
-        "items": "".join(_digest(_canonical(one), secret, SHORT) for one in value) if isinstance(value, list) else "",
+        "items": _items(value, secret),
     }
     return orjson.dumps(told).decode()
 
 
+def _items(value: object, secret: bytes) -> str:
+    """The digests of the elements of an array that a request may have."""
+    told = value if isinstance(value, list) and len(value) <= MOST_ITEMS else ()
+    return "".join(_digest(_canonical(one), secret, SHORT) for one in told)
+
+
 def _parts(value: object, secret: bytes) -> Iterator[tuple[str, str]]:
-    """The digest of each member of an object, and of each part of a member that has few."""
-    for name, inner in value.items() if isinstance(value, dict) else ():
+    """The digest of each member of an object that has few, and of each part of a member that has few."""
+    for name, inner in value.items() if isinstance(value, dict) and len(value) <= MOST_PARTS else ():
         within: Any = ()
         if isinstance(inner, dict):
             within = inner.items()
@@ -134,7 +151,7 @@ def refuse_other(kept: str, asked: str) -> None:
     if kept == asked:
         return
     first, now = orjson.loads(kept), orjson.loads(asked)
-    for part, where in (("method", "method"), ("path", "path"), ("media", "Content-Type")):
+    for part, where in NAMES:
         if first[part] != now[part]:
             raise KeyReused(where, "differs")
     if name := _first_difference(first["query"], now["query"]):

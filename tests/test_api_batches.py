@@ -163,6 +163,13 @@ def test_a_body_of_many_small_values_is_too_large(partner: Holder, value: bytes)
     assert (answer.status_code, answer.json["code"]) == (413, "content_too_large")
 
 
+def test_a_body_of_many_small_lines_is_too_large(partner: Holder) -> None:
+    """Whatever it is sent to, and however few lines of it would be read there."""
+    for path in ("/v1/events/batch", "/v1/events", "/v1/keys/none/rotate"):
+        answer = tell(partner, b"11\n" * 1_000_001, path=path, Idempotency_Key="k")
+        assert (answer.status_code, answer.json["code"]) == (413, "content_too_large")
+
+
 # Ten thousand
 
 

@@ -90,6 +90,17 @@ def test_an_enrolment_is_read_as_it_was_written(partner: Holder, books: Database
     assert kept(books) == [("order-66", 201, first.json["creator"])]
 
 
+def test_an_if_match_belongs_to_the_request(partner: Holder, books: Database, creator_id: str) -> None:
+    """A change of another version is another request, and so is one that names none: it is not told of the old."""
+    tag = partner.get("/v1/creators/youtube:ada").headers["ETag"]
+    sent = {"json": {"topics": ["baking"]}}
+    first = partner.patch("/v1/creators/youtube:ada", **sent, headers={**ONE, "If-Match": tag})
+    for other in ({"If-Match": first.headers["ETag"]}, {"If-Match": f"{tag}, {tag}"}, {}):
+        again = partner.patch("/v1/creators/youtube:ada", **sent, headers={**ONE, **other})
+        assert (again.status_code, again.json["code"]) == (409, "idempotency_key_reused")
+        assert again.json["errors"][0]["parameter"] == "If-Match"
+
+
 # Something else under the same key
 
 
@@ -328,6 +339,20 @@ def test_an_answer_knows_its_creator(partner: Holder, brand: Holder, books: Data
     assert [row[2] for row in kept(books)] == [creator_id] * 5 + [None]
 
 
+def test_an_erasure_takes_what_was_answered_about_keys(
+    operator: Holder, partner: Holder, books: Database, creator_id: str
+) -> None:
+    """A creator's key names them as its owner, and its note may too, whoever made, replaced or ended it."""
+    asked = {"role": "creator", "owner": "youtube:ada", "note": "for Ada"}
+    made = operator.post("/v1/keys", json=asked, headers={"Idempotency-Key": "1"})
+    again = operator.post(f"/v1/keys/{made.json['key']}/rotate", json={}, headers={"Idempotency-Key": "2"})
+    ended = operator.delete(f"/v1/keys/{again.json['key']}", headers={"Idempotency-Key": "3"})
+    assert [one.status_code for one in (made, again, ended)] == [201, 201, 200]
+    assert [row[2] for row in kept(books)] == [creator_id] * 3
+    assert partner.delete(f"/v1/creators/{creator_id}").status_code == 204
+    assert kept(books) == []
+
+
 # Two at once
 
 
@@ -381,6 +406,22 @@ def test_what_is_kept_is_small(partner: Holder, books: Database, creator_id: str
     assert len(row[0]) < 9_000
     assert zlib.decompress(row[1]) == first.data
     assert len(row[1]) < len(first.data) / 4
+
+
+def test_what_is_kept_of_much_is_as_small() -> None:
+    """Whole-body digest apart, nothing is worked out of more elements or members than any request may have."""
+    many = range(answers.MOST_ITEMS + 1)
+    about: dict[str, Any] = {
+        "body": None,
+        "method": "POST",
+        "path": "/x",
+        "query": {},
+        "media": "x",
+        "if_match": "",
+        "pepper": b"p",
+    }
+    for value in (list(many), {str(number): number for number in many}):
+        assert len(answers.describe(value, **about)) < 500
 
 
 def test_a_secret_is_told_once(operator: Holder, books: Database) -> None:

@@ -56,6 +56,20 @@ def test_each_class_and_each_key_has_its_own(few: None, partner: Holder, operato
     assert operator.get(BALANCE).status_code == 200
 
 
+def test_a_batch_counts_as_a_batch_wherever_it_is_sent(partner: Holder, creator_id: str) -> None:
+    """Ten thousand CloudEvents are no single write, under a key or not; one is, and so is one event."""
+    batched, single = "application/cloudevents-batch+json", "application/cloudevents+json"
+    for path, media, key, name in (
+        ("/v1/events", batched, {}, "batch"),
+        ("/v1/events", f"{batched.upper()}; charset=utf-8", {"Idempotency-Key": "k"}, "batch"),
+        ("/v1/events/batch", batched, {}, "batch"),
+        ("/v1/events", single, {}, "write"),
+        ("/v1/events", "application/json", {}, "write"),
+    ):
+        answer = partner.post(path, data=b"[]", content_type=media, headers=key)
+        assert answer.headers["RateLimit-Policy"].startswith(f'"{name}";'), (path, media)
+
+
 def test_whoever_has_no_key_has_no_limit_to_spend(few: None, client: FlaskClient) -> None:
     """Without a key there is nothing to count: 401, and no header that tells of limits."""
     refused = client.get(BALANCE)

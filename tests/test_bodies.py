@@ -152,16 +152,25 @@ def test_a_gigabyte_in_a_megabyte_is_refused(service: Service, books: Database) 
 
 
 def test_ten_megabytes_of_little_take_little(service: Service) -> None:
-    """Empty lines are passed over one at a time, and a million values are not parsed."""
-    memory = Memory(service)
-    for media, body, status in (
-        ("application/x-ndjson", b"\n" * (10 * MB), 200),
-        ("application/json", b"[" + b"[]," * (3 * MB) + b"[]]", 413),
+    """Empty lines are passed over one at a time, and a million values or lines are not parsed, under a key or not."""
+    for number, (media, body, status) in enumerate(
+        (
+            ("application/x-ndjson", b"\n" * (MB - 1), 200),
+            ("application/x-ndjson", b"\n" * (10 * MB), 413),
+            ("application/x-ndjson", b"11\n" * (3 * MB), 413),
+            ("application/x-ndjson", b"11\n" * (MB - 1), 413),
+            ("application/json", b"[" + b"[]," * (3 * MB) + b"[]]", 413),
+            ("application/json", b"[" + b"1," * (MB - 2) + b"1]", 413),
+        )
     ):
-        call = Call(service, f"Content-Length: {len(body)}", media=media)
-        call.send(body)
-        assert call.answer()[0] == status
-    assert memory.grown_kb() < ROOM_KB
+        packed = gzip.compress(body)
+        for more in ((), (f"Idempotency-Key: small-{number}",)):
+            head = (f"Content-Length: {len(packed)}", "Content-Encoding: gzip", *more)
+            memory = Memory(service)
+            call = Call(service, *head, media=media)
+            call.send(packed)
+            assert call.answer()[0] == status
+            assert memory.grown_kb() < ROOM_KB, (media, body[:4], more)
 
 
 def test_a_stream_that_breaks_off_posts_nothing(service: Service, books: Database) -> None:
