@@ -1,7 +1,8 @@
 # Needs only python3 (3.11 or later), python3-venv and make; everything else lands in .venv.
 PYTHON ?= python3
 PORT ?= 8000
-WORKERS ?= auto
+# One more than there are processors: some tests wait for servers and for time to pass.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 CHECKED := $(wildcard ledger api jobs wsgi.py bench tests)
 
 BIN := .venv/bin
