@@ -163,7 +163,10 @@ def _answers(view: Any) -> Any:
 @blp.post("/v1/relationships/<string:creator>/<string:brand>/accept", parameters=NAMED)
 @_answers
 def post_accept(creator: str, brand: str) -> Response:
-    """The creator lets a brand in: by their own key, or that of whoever acts for every network they are on."""
+    """The creator lets a brand in.
+
+    For the creator, an operator, and a partner that acts for every network they are on.
+    """
     return taken(creator, brand, "accept")
 
 
@@ -191,7 +194,10 @@ def post_block(creator: str, brand: str) -> Response:
 @blp.post("/v1/relationships/<string:creator>/<string:brand>/unblock", parameters=NAMED)
 @_answers
 def post_unblock(creator: str, brand: str) -> Response:
-    """The creator lets a brand introduce itself again: by their own key, or that of whoever acts for all of them."""
+    """The creator lets a brand introduce itself again.
+
+    For the creator, an operator, and a partner that acts for every network they are on.
+    """
     return taken(creator, brand, "unblock")
 
 
