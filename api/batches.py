@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from itertools import islice
 from typing import Any
@@ -13,13 +14,13 @@ from flask import Response, request
 from api import cloudevents, encoding, metrics, problems, receipts, state
 from api.problems import InvalidRequest, TooLarge
 from ledger import posting
+from ledger.db import Session
 from ledger.errors import Forbidden, InvalidEvent
 from ledger.events import NewEvent, Receipt
 from ledger.keys import Key
 from ledger.posting import AtomicRefused
 
 Lines = list[tuple[int, Any]]
-NOT_POSTED = Receipt("", "not posted", remembered=False)
 
 
 def lines(limit: int) -> Lines:
@@ -55,7 +56,10 @@ def _line(text: bytes) -> Any:
 
 
 def post(found: Lines, *, key: Key, backfill: bool, atomic: bool) -> list[Receipt]:
-    """Post what is well formed; a receipt for each line, in order. Raises AtomicRefused where `atomic`."""
+    """Post what is well formed; a receipt for each line, in order. Raises AtomicRefused where `atomic`.
+
+    What is well formed is judged too where nothing may be posted any more: all that stands in the way is said at once.
+    """
     answers: list[Receipt | None] = [None] * len(found)
     accepted: list[NewEvent] = []
     places: list[int] = []
@@ -70,24 +74,40 @@ def post(found: Lines, *, key: Key, backfill: bool, atomic: bool) -> list[Receip
         answers[places[place]] = receipts.refused(found[places[place]][1], foreign)
     accepted = [event for place, event in zip(places, accepted, strict=True) if answers[place] is None]
     places = [place for place in places if answers[place] is None]
-    if atomic and len(accepted) < len(found):
-        raise AtomicRefused([receipt or NOT_POSTED for receipt in answers])
-    for place, receipt in zip(places, post_events(accepted, backfill=backfill, atomic=atomic), strict=True):
+    whole = len(accepted) == len(found)
+    try:
+        given = post_events(accepted, backfill=backfill, atomic=atomic, keep=whole or not atomic)
+    except AtomicRefused as refusal:
+        raise AtomicRefused(_in_place(answers, places, refusal.receipts)) from None
+    return _in_place(answers, places, given)
+
+
+def _in_place(answers: list[Receipt | None], places: list[int], given: list[Receipt]) -> list[Receipt]:
+    """The receipts of all lines, those of the books put where they belong."""
+    for place, receipt in zip(places, given, strict=True):
         answers[place] = receipt
     return [answer for answer in answers if answer is not None]
 
 
-def post_events(events: list[NewEvent], *, backfill: bool = False, atomic: bool = False) -> list[Receipt]:
-    """Post events in one transaction, run again whole on what is transient."""
-    if not events:
-        return []
+def post_events(
+    events: list[NewEvent], *, backfill: bool = False, atomic: bool = False, keep: bool = True
+) -> list[Receipt]:
+    """Post events in one transaction, run again whole on what is transient.
+
+    Raises AtomicRefused where nothing may be posted: some are refused and it is `atomic`, or it is not to `keep` any.
+    """
     ledger = state.ledger()
     schedule = ledger.schedule()
-    return ledger.database.write(
-        lambda session: posting.post(
+
+    def posted(session: Session) -> list[Receipt]:
+        given = posting.post(
             session, events=events, clock=ledger.clock, schedule=schedule, backfill=backfill, atomic=atomic
         )
-    )
+        if not keep:
+            raise AtomicRefused(given)
+        return given
+
+    return ledger.database.write(posted) if events or not keep else []
 
 
 def shown() -> Callable[[Receipt], dict[str, Any]]:
@@ -109,10 +129,13 @@ def answer(found: Lines, given: list[Receipt]) -> Response:
 
 
 def refuse(found: Lines, refusal: AtomicRefused) -> Response:
-    """The response to an atomic batch of which nothing was posted: the lines that stand in the way."""
+    """The response to an atomic batch of which nothing was posted: the lines that stand in the way.
+
+    None has an `event_id`: what the books would have remembered of it is not kept either.
+    """
     show = shown()
     results = [
-        {"line": number, **show(receipt)}
+        {"line": number, **show(replace(receipt, event_id=None))}
         for (number, _), receipt in zip(found, refusal.receipts, strict=True)
         if receipt.status == "refused"
     ]

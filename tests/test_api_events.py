@@ -244,6 +244,27 @@ def test_an_atomic_batch_is_all_or_nothing(partner: Holder, creator_id: str) -> 
     assert statuses(answer) == ["posted", "posted"]
 
 
+def test_an_atomic_batch_names_all_that_stands_in_its_way(partner: Holder, creator_id: str) -> None:
+    """Whoever mends a batch is told once of all lines: of those that cannot be read and of those the books refuse."""
+    sorry = event("sorry", kind="apology", facts={"breach": "none"})
+    body = lines(event("e-0", creator="youtube:nobody")) + b"{\n" + lines(event("e-1"), sorry, sorry)
+    answer = partner.post("/v1/events/batch?atomic=true", data=body, content_type=NDJSON)
+    assert (answer.status_code, answer.json["code"]) == (422, "batch_refused")
+    assert [(result["line"], result["code"]) for result in answer.json["results"]] == [
+        (1, "unknown_creator"),
+        (2, "invalid_event"),
+        (4, "unknown_reference"),
+        (5, "unknown_reference"),
+    ]
+    assert "4 of 5 events would be refused" in answer.json["detail"]
+    assert not any("event_id" in result for result in answer.json["results"])
+    alone = partner.post("/v1/events/batch?atomic=true", data=lines(event("e-1")) + b"{\n", content_type=NDJSON)
+    assert "1 of 2 events would be refused" in alone.json["detail"]
+    none = partner.post("/v1/events/batch?atomic=true", data=b"{\n", content_type=NDJSON)
+    assert "1 of 1 events would be refused" in none.json["detail"]
+    assert statuses(partner.post("/v1/events/batch", json=[event("e-1")])) == ["posted"]
+
+
 def test_the_past_is_filled_in_with_the_scope_for_it(
     partner: Holder, other_partner: Holder, creator_id: str, clock: Clock
 ) -> None:
