@@ -89,7 +89,8 @@ def proved(reader: Reader, creator: str, meter: str, seq: int, day: int | None) 
     on = None if day is None else notation.day(day)
     tree = checkpoints.tree(settings.checkpoint_dir, day=on, keys=settings.signing_keys())
     line = {"creator_id": book.creator_id, "meter": book.meter}
-    return show(proofs.prove(reader, tree=tree, seq=min(seq, MOST_SEQ), **line))
+    days = checkpoints.days(settings.checkpoint_dir)
+    return show(proofs.prove(reader, tree=tree, seq=min(seq, MOST_SEQ), days=days, **line))
 
 
 def show(proof: EntryProof) -> dict[str, Any]:

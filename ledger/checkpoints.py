@@ -142,6 +142,11 @@ def tree(directory: Path, *, day: str | None, keys: Sequence[bytes]) -> Tree:
     return _kept(files[-1], files[-1].stat().st_mtime_ns, tuple(keys))
 
 
+def days(directory: Path) -> list[str]:
+    """The days of which a folder has a checkpoint, ISO dates in their order."""
+    return sorted({path.name[:10] for path in _files(directory)})
+
+
 @lru_cache(maxsize=2)
 def _kept(path: Path, _: int, keys: tuple[bytes, ...]) -> Tree:
     """A file is read once by each process, unless it changes."""

@@ -6,6 +6,7 @@ the head is a leaf of the checkpoint's tree, and the path leads from it to the r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger import chain, db
@@ -28,7 +29,7 @@ class NotCovered(Conflict):
 
 
 class ProofTooLong(Conflict):
-    """Too many lines lie between this one and the checkpoint; an earlier checkpoint is nearer."""
+    """Too many lines lie between this one and the checkpoint; an earlier checkpoint may be nearer."""
 
     code = "proof_too_long"
 
@@ -46,8 +47,13 @@ class EntryProof:
     checkpoint: Checkpoint
 
 
-def prove(session: Reading, *, tree: Tree, creator_id: str, meter: str, seq: int) -> EntryProof:
-    """That a line was in a checkpoint. Raises NotFound for no such line, NotCovered, ProofTooLong."""
+def prove(
+    session: Reading, *, tree: Tree, creator_id: str, meter: str, seq: int, days: Sequence[str] = ()
+) -> EntryProof:
+    """That a line was in a checkpoint; `days` are those of all checkpoints, ISO dates in their order.
+
+    Raises NotFound for no such line, NotCovered, and ProofTooLong, which names the nearest of the days.
+    """
     first = db.fetch(session, _ENTRIES, (creator_id, meter, seq, seq))
     if not first:
         raise NotFound(f"no entry {seq} in the book {meter}")
@@ -57,8 +63,15 @@ def prove(session: Reading, *, tree: Tree, creator_id: str, meter: str, seq: int
     if last is None or last.leaf.seq < seq:
         raise NotCovered(f"entry {seq} is younger than the checkpoint {made.day}: the next one will hold it")
     if last.leaf.seq - seq > MOST_LINKS:
-        nearer = iso_day(entry.recorded_at_us // DAY_US + 1)
         told = f"{last.leaf.seq - seq} lines lie between entry {seq} and the checkpoint {made.day}"
-        raise ProofTooLong(f"{told}, of {MOST_LINKS} at most: ask for that of {nearer}, or export the book")
+        raise ProofTooLong(f"{told}, of {MOST_LINKS} at most: {_instead(entry, made, days)}")
     rows = db.fetch(session, f"{_ENTRIES} ORDER BY e.seq", (creator_id, meter, seq + 1, last.leaf.seq))
     return EntryProof(entry, tuple(map(chain.entry_link, rows)), last, made)
+
+
+def _instead(entry: EntryRow, made: Checkpoint, days: Sequence[str]) -> str:
+    """What to do where the way is too long: ask for the first checkpoint after the line, if it is another one."""
+    recorded = iso_day(entry.recorded_at_us // DAY_US)
+    nearer = next((day for day in days if recorded < day < made.day), None)
+    export = "export the book, whose lines lead from one to the next"
+    return f"ask for that of {nearer}, or {export}" if nearer else export

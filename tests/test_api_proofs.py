@@ -1,6 +1,7 @@
 """Proofs over HTTP: that a line was in a checkpoint, followed by a script that knows nothing but SHA-256."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -129,14 +130,21 @@ def test_a_line_waits_for_the_next_checkpoint(
 
 
 def test_a_proof_has_a_bound(
-    partner: Holder, told: str, checkpoint: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    partner: Holder, told: str, checkpoint: Callable[[], str], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond so many lines an earlier checkpoint is named."""
+    """Beyond so many lines a nearer checkpoint is named if there is one; the export is named always."""
     monkeypatch.setattr(proofs, "MOST_LINKS", 3)
-    checkpoint()
-    answer = partner.get(f"{ADA}/2/proof")
-    assert (answer.status_code, answer.json["code"]) == (409, "proof_too_long")
-    assert "2026-11-24" in answer.json["detail"]
+    named = []
+    for _ in range(2):
+        clock.pass_days(2)
+        checkpoint()
+        answer = partner.get(f"{ADA}/2/proof")
+        assert (answer.status_code, answer.json["code"]) == (409, "proof_too_long")
+        named.append(re.findall(r"that of (\S+),", answer.json["detail"]))
+        assert "export the book" in answer.json["detail"]
+    assert named == [[], ["2026-11-25"]]
+    alone = partner.get(f"{ADA}/2/proof?checkpoint=2026-11-25").json
+    assert (alone["code"], "that of" in alone["detail"]) == ("proof_too_long", False)
     assert partner.get(f"{ADA}/4/proof").status_code == 200
 
 
