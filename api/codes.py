@@ -54,7 +54,7 @@ ADVICE = {
     "not_ready": "Wait; the operator finds why in `detail`.",
     "out_of_order": "Send what is filled in by time, the oldest first.",
     "precondition_required": "Send the `ETag` that you read as `If-Match`.",
-    "proof_too_long": "Ask with `checkpoint` for the day in `detail`, if it names one; or export the book and check it.",
+    "proof_too_long": "Ask with `checkpoint` for the day in `detail` if it names one, or export the book and check it.",
     "quote_expired": "Ask for a new quote.",
     "quote_replaced": "Hold the newest quote.",
     "rate_limited": "Wait as long as `Retry-After` says; ask for many at once instead of one by one.",

@@ -1,5 +1,8 @@
 """The rules, over HTTP."""
 
+import json
+import re
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -24,6 +27,17 @@ def test_the_rules_in_force_name_their_sources(partner: Holder) -> None:
     assert told["announced"] == []
     assert len(told["in_force"]["parameters"]) == len(founding.stated)
     assert all(all(parameter.values()) for parameter in told["in_force"]["parameters"])
+
+
+def test_the_examples_show_the_founding_policy(partner: Holder) -> None:
+    """What the document shows of the rules is what is answered of them; every example names their version."""
+    document = partner.get("/openapi.json").data
+    shown = json.loads(resources.files("api").joinpath("examples.json").read_bytes())
+    told = partner.get("/v1/policy").json["in_force"]
+    for example in (shown["policy_get_policies"]["answer"]["in_force"], shown["policy_get_policy"]["answer"]):
+        stated = {one["key"]: one for one in told["parameters"]}
+        assert example == told | {"parameters": [stated[one["key"]] for one in example["parameters"]]}
+    assert set(re.findall(rb'"policy_version":"([^"]+)"', document)) == {told["version"].encode()}
 
 
 def test_what_is_announced_is_told_before_it_counts(partner: Holder, books: Database) -> None:
