@@ -201,7 +201,7 @@ def _guide(url: str, key: str, own: str, log: Path) -> str:
             f"  {own}",
             "",
             "Ask for a balance, report what happened, or ask what a pitch would cost:",
-            f"{asked} {url}/v1/creators/{whom}/balance",
+            f"{asked} '{url}/v1/creators/{whom}/balance?meter=network:video'",
             sent,
             f"    -d '{post}' {url}/v1/events",
             sent,
@@ -211,10 +211,18 @@ def _guide(url: str, key: str, own: str, log: Path) -> str:
             f"{asked} '{url}/v1/relationships?creator={whom}'",
             f"{asked} '{url}/v1/pitches?creator={whom}'",
             "",
+            *_elsewhere(url),
             f"Each request is a line in {log}. Ctrl-C ends it; the data stays.",
             "",
         )
     )
+
+
+def _elsewhere(url: str) -> tuple[str, ...]:
+    """What commands beside the demo have to be told where it is not served at the usual address."""
+    if url == Settings.model_fields["public_url"].default:
+        return ()
+    return (f"For the links of trust-ledger link:  export TRUST_LEDGER_PUBLIC_URL={url}", "")
 
 
 COMMANDS: Sequence[click.Command] = (serve, jobs, demo)
