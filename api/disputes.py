@@ -188,7 +188,7 @@ def get_dispute(dispute: str) -> Response:
 @blp.alt_response(409, "CONFLICT")
 @blp.response(200, DisputeOut(), example=SETTLED)
 def post_resolve(given: dict[str, Any], dispute: str) -> Response:
-    """Uphold a dispute, which undoes what is left of the event, once; or reject it with a reason.
+    """Uphold or reject a dispute: upheld, what is left of the event is undone, once; rejected, a reason is given.
 
     The same verdict again is answered as the first time, with `Idempotency-Replayed: true`; the other one is 409.
     """

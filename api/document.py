@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from importlib import resources
@@ -27,8 +28,12 @@ ABOUT = """Double-entry books for the trust that creators earn from their audien
 **Creators** are named by UUID or as `network:id`, with the id that the network gave them. Whoever may not know of a
 creator is told that there is none.
 **Keys** are sent as `Authorization: Bearer tl_…`; each operation says which scopes it asks of one.
-**Retries** are safe: an event counts once under its `external_ref`, whatever happens to the answer.
+**Retries** are safe: an event counts once under its `external_ref` for life, any call that writes once under its
+`Idempotency-Key` for a day.
+**Limits** of a key are told by the `RateLimit` headers of each answer; over them it is 429 with `Retry-After`.
 """
+LONGEST_SUMMARY = 60
+CLAUSE = re.compile(r"[,:;.] ")
 OPTIONS: dict[str, Any] = {
     "info": {
         "description": ABOUT,
@@ -74,6 +79,7 @@ def finish(app: Flask, spec: APISpec) -> None:
             for parameter in operation.get("parameters", []):
                 explain(parameter)
             illustrate(operation, shown.get(operation["operationId"], {}))
+            shorten(operation)
             demand(operation)
     for bodies in (found for place in ("paths", "components") for found in contents(document[place])):
         name_example(bodies)
@@ -95,6 +101,14 @@ def illustrate(operation: dict[str, Any], shown: dict[str, Any]) -> None:
         for content in (body or {}).get("content", {}).values():
             if name in shown and not content.keys() & {"example", "examples"}:
                 content["example"] = shown[name]
+
+
+def shorten(operation: dict[str, Any]) -> None:
+    """Keep of a long summary its first clause: the page's menu cuts what takes more than two lines."""
+    told = operation.get("summary", "")
+    if len(told) > LONGEST_SUMMARY:
+        operation["summary"] = CLAUSE.split(told)[0].replace("`", "")
+        operation["description"] = "\n\n".join(filter(None, (told, operation.get("description"))))
 
 
 def demand(operation: dict[str, Any]) -> None:

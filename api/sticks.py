@@ -154,7 +154,7 @@ def get_sticks(creator: str) -> Response:
 @blp.alt_response(304, "NOT_MODIFIED")
 @blp.response(200, KredOut(), example=WHOSE | {"kred": KRED, "activity": [ANSWERED], "next": None})
 def get_kred(creator: str, limit: int, after: str | None = None) -> Response:
-    """Influence, outreach, and every act of the creator and the audience with its points."""
+    """Kred-style influence: outreach, and every act of the creator and the audience with its points."""
     found = state.ledger().database.read(lambda reader: kred_alone(reader, creator, limit=limit, after=after))
     return conditional.answer(found)
 
