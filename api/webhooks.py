@@ -98,7 +98,7 @@ def delete_webhook(webhook: str) -> Response:
 
 
 @blp.post("/v1/webhooks/<string:webhook>/rotate-secret", parameters=NAMED)
-@auth.requires("webhooks:write")
+@auth.requires("webhooks:write", "balances:read")
 @blp.arguments(RotateSecretIn(), example={"overlap_hours": 24})
 @blp.alt_response(412, "PRECONDITION_FAILED")
 @blp.response(200, SignedWebhookOut(), example=MADE | {"former_secret_until": "2026-11-24T16:00:00Z"}, headers=TAG)
@@ -111,7 +111,7 @@ def post_rotation(given: dict[str, int], webhook: str) -> Response:
 
 
 @blp.get("/v1/webhooks/<string:webhook>/deliveries", parameters=NAMED)
-@auth.requires("webhooks:write")
+@auth.requires("webhooks:write", "balances:read")
 @blp.arguments(DeliveriesQuery(), location="query")
 @blp.alt_response(304, "NOT_MODIFIED")
 @blp.response(
