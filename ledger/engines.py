@@ -6,10 +6,12 @@ import sqlite3
 from typing import Any
 
 import psycopg
+import stamina
 from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
+SQLITE_WAITS = 30  # seconds
 _RETRY_STATES = ("40001", "40P01", "55P03", "53300", "25006", "23505")
 _RETRY_CLASSES = ("08", "57P0")
 
@@ -46,7 +48,7 @@ def normalise(url: str) -> str:
 def opened(url: URL, *, pool_size: int, prepare_threshold: int | None) -> Engine:
     """The engine of a database, set up as this project needs it. It connects at first use."""
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+        engine = create_engine(url, connect_args={"timeout": SQLITE_WAITS, "check_same_thread": False})
         _tune_sqlite(engine)
         return engine
     engine = create_engine(
@@ -64,19 +66,24 @@ def _tune_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            "busy_timeout = 30000",
-        ):
+        for pragma in (f"busy_timeout = {SQLITE_WAITS * 1000}", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
+        _switch_to_wal(connection)
 
     @event.listens_for(engine, "begin")
     def began(connection: Any) -> None:
         how = connection.get_execution_options().get("begin", "DEFERRED")
         if how != "none":
             connection.exec_driver_sql(f"BEGIN {how}")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Of several that open a new file at once, SQLite refuses all but one without waiting; we wait."""
+    for attempt in stamina.retry_context(
+        on=is_transient, attempts=None, timeout=SQLITE_WAITS, wait_initial=0.005, wait_max=0.2, wait_jitter=0.01
+    ):
+        with attempt:
+            connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _tune_postgresql(engine: Engine) -> None:

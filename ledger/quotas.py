@@ -13,6 +13,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sqlalchemy.schema import CreateTable
+
 from ledger import db, tables
 from ledger.db import Database, Session
 from ledger.economy import SECOND_US
@@ -112,7 +114,7 @@ def beside(database: Database) -> Database:
     if not database.is_sqlite or not path or path == ":memory:":
         return database
     own = Database(str(database.url.set(database=f"{path}-quota")))
-    QUOTA.create(own.engine, checkfirst=True)
+    own.write(lambda session: session.connection().execute(CreateTable(QUOTA, if_not_exists=True)))
     return own
 
 

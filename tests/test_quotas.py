@@ -1,6 +1,7 @@
 """Quotas: slices of a window's quota, never more in sum than the quota, whoever takes them."""
 
 import multiprocessing
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -78,6 +79,23 @@ def test_never_more_in_sum_over_processes_and_threads(database: Database, databa
     counted = quotas.beside(database)
     assert counted.read(lambda reader: db.fetch(reader, "SELECT taken FROM quota")) == [(100,)]
     counted.dispose()
+
+
+def _granted_at_once(url: str, barrier: threading.Barrier) -> int:
+    database = Database(url)
+    barrier.wait(30)
+    try:
+        return granted(Quotas(database), 10, limit=100)
+    finally:
+        database.dispose()
+
+
+def test_those_who_are_first_at_once_all_find_where_to_count(database: Database, database_url: str) -> None:
+    """Eight that start together with nothing counted yet, so that on SQLite each may be the one to make the file."""
+    barrier = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        counts = list(pool.map(lambda _: _granted_at_once(database_url, barrier), range(8)))
+    assert counts == [10] * 8
 
 
 def test_windows_that_are_over_are_forgotten(database: Database) -> None:
