@@ -193,16 +193,13 @@ def resolve(
         _undo(session, found, clock=clock, schedule=schedule, pepper=pepper)
         found = find(session, creator_id=creator_id, dispute_id=dispute_id)
     if is_first:
-        _tell(session, found, "dispute.resolved", max(clock(), found.opened_at_us + 1))
+        _tell(session, found, "dispute.resolved", found.resolved_at_us or clock())
     return found, is_first
 
 
 def _tell(session: Session, dispute: Dispute, name: str, at_us: int) -> None:
-    """Put it after whatever was told of its book before."""
-    key = (dispute.creator_id, dispute.meter)
-    (latest_us,) = db.fetch(session, "SELECT recorded_at_us FROM book WHERE creator_id = ? AND meter = ?", key)[0]
     told = {"seq": dispute.seq, "dispute": dispute.name, "status": dispute.status}
-    outbox.say(session, about(*key, name, at_us=max(at_us, latest_us), told=told))
+    outbox.say(session, about(dispute.creator_id, dispute.meter, name, at_us=at_us, told=told))
 
 
 def _undo(session: Session, dispute: Dispute, *, clock: Callable[[], int], schedule: Schedule, pepper: bytes) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ledger import claims, db, events, recipients, tables
+from ledger.books import BookKey
 from ledger.db import Reading, Row, Session
 from ledger.messages import NOBODY, Message
 from ledger.webhooks import Webhook
@@ -22,6 +23,10 @@ _OLDEST_SQL = (
     "SELECT o.creator_id, o.message_id, o.meter, o.type, o.brand, o.body, o.made_at_us FROM outbox o"
     " ORDER BY o.made_at_us, o.message_id LIMIT ?"
 )
+_AHEAD_SQL = (
+    "SELECT o.creator_id, o.meter, MAX(o.made_at_us) FROM {keys} CROSS JOIN outbox o"
+    " WHERE o.creator_id = k.c0 AND o.meter = k.c1 AND o.made_at_us >= k.c2 GROUP BY o.creator_id, o.meter"
+)
 _DELETE_SQL = (
     "DELETE FROM outbox WHERE (creator_id, message_id) IN (SELECT k.c0, k.c1 FROM {keys}) RETURNING message_id"
 )
@@ -34,12 +39,22 @@ def is_heard(session: Session) -> bool:
 
 
 def tell(session: Session, *, messages: Sequence[Message]) -> None:
-    """Write messages in the transaction of what they tell of, in the order in which they are to be told."""
-    db.insert(
-        session,
-        OUTBOX,
-        [(m.creator_id, events.new_id(), m.meter, m.type, m.brand, m.body, m.made_at_us) for m in messages],
-    )
+    """Write messages in the transaction of what they tell of, in the order in which they are to be told.
+
+    Each comes after all that waits of its book, also if that was made on a host whose clock is ahead of this one's.
+    """
+    earliest: dict[BookKey, int] = {}
+    for each in messages:
+        key = (each.creator_id, each.meter)
+        earliest[key] = min(each.made_at_us, earliest.get(key, each.made_at_us))
+    keys = [(*key, made_at_us) for key, made_at_us in sorted(earliest.items())]
+    ahead = db.fetch_keyed(session, _AHEAD_SQL, ("id", "text", "int"), keys)
+    after = {(str(creator_id), meter): made_at_us + 1 for creator_id, meter, made_at_us in ahead}
+    rows = [
+        (m.creator_id, events.new_id(), m.meter, m.type, m.brand, m.body, max(m.made_at_us, after.get(m[:2], 0)))
+        for m in messages
+    ]
+    db.insert(session, OUTBOX, rows)
 
 
 def say(session: Session, message: Message) -> None:

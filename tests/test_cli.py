@@ -150,7 +150,8 @@ def test_examples_can_be_typed(shell: Shell, words: tuple[str, ...]) -> None:
     command, rest = resolved(tuple(example.split()))
 
     assert example.split()[: len(words)] == list(words)
-    assert command.make_context(command.name, rest).params.keys() >= {each.name for each in command.params} - {"help"}
+    with command.make_context(command.name, rest) as context:
+        assert context.params.keys() >= {each.name for each in command.params} - {"help"}
 
 
 def resolved(words: tuple[str, ...]) -> tuple[click.Command, list[str]]:

@@ -24,6 +24,7 @@ from ledger import (
     webhooks,
 )
 from ledger.db import Database
+from ledger.disputes import Dispute
 from ledger.kinds import KINDS
 from ledger.messages import MEMBERS, TYPES, for_role
 from ledger.posting import AtomicRefused
@@ -86,6 +87,19 @@ def post(counter: Counter, kind: str, ref: str, day: int, **facts: Any) -> str:
     if KINDS[kind].internal:
         facts["source"] = events.OWN
     return counter.one(kind, ref=ref, day=day, **facts).status
+
+
+def contest(counter: Counter, seq: int, reason: str, *, day: int) -> Dispute:
+    """Contest a line at noon of a day."""
+    told: dict[str, Any] = {"creator_id": counter.ids["u1"], "meter": METER, "seq": seq, "reason": reason}
+    return counter.database.write(lambda session: disputes.contest(session, **told, now_us=noon(day)))[0]
+
+
+def resolve(counter: Counter, found: Dispute, verdict: str, *, day: int) -> None:
+    """Settle a dispute at noon of a day."""
+    told: dict[str, Any] = {"creator_id": found.creator_id, "dispute_id": found.dispute_id, "verdict": verdict}
+    told |= {"resolution": "so", "resolved_by": "acme", "schedule": RULES, "pepper": PEPPER}
+    counter.database.write(lambda session: disputes.resolve(session, **told, clock=lambda: noon(day)))
 
 
 def sound(counter: Counter) -> bool:
@@ -282,16 +296,9 @@ def test_disputes_and_new_rules_are_told_of(counter: Counter) -> None:
     assert waiting(counter) == []
     post(counter, "breach", "br", 0, severity=2)
     seq = counter.entries()[-1][2]
-    found, _ = counter.database.write(
-        lambda s: disputes.contest(s, creator_id=counter.ids["u1"], meter=METER, seq=seq, reason="no", now_us=noon(1))
-    )
-    told: dict[str, Any] = {"creator_id": found.creator_id, "dispute_id": found.dispute_id, "resolved_by": "acme"}
+    found = contest(counter, seq, "no", day=1)
     for _ in range(2):
-        counter.database.write(
-            lambda s: disputes.resolve(
-                s, **told, verdict="upheld", resolution="so", clock=lambda: noon(2), schedule=RULES, pepper=PEPPER
-            )
-        )
+        resolve(counter, found, "upheld", day=2)
     later, day = variant(name="later"), noon(20) // 86_400_000_000
     for _ in range(2):
         counter.database.write(lambda s: rules.install(s, later, effective_day=day, now_us=noon(3)))
@@ -316,6 +323,23 @@ def test_every_type_there_is_is_seen_here() -> None:
         "policy.announced",
     }
     assert seen | {"webhook.test"} == set(TYPES) == set(MEMBERS)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_clock_that_is_ahead_mixes_nothing_up(counter: Counter, at_once: bool) -> None:
+    """What comes after the word of a host whose clock is days ahead is told of after it, relayed meanwhile or not."""
+    webhook = hook(counter)
+    post(counter, "breach", "br", 0, severity=2)
+    seq = counter.entries()[-1][2]
+    for day, reason in ((9, "no"), (1, "still no")):
+        found = contest(counter, seq, reason, day=day)
+        if not at_once:
+            relay(counter)
+        resolve(counter, found, "rejected", day=day - 1)
+    post(counter, "engagement", "late", 1, act="reply", engager="fan")
+    relay(counter)
+    disputed = ["dispute.opened", "dispute.resolved"] * 2
+    assert came(counter, webhook) == ["breach.recorded", BALANCE, *disputed, BALANCE]
 
 
 # To whom it is told

@@ -62,7 +62,7 @@ class Webhook(SQLModel, table=True):
 class Outbox(SQLModel, table=True):
     """What happened and nobody was told of yet, written with it. `made_at_us` only grows in a book."""
 
-    __table_args__ = (LEDGER,)
+    __table_args__ = (Index(None, "creator_id", "meter", "made_at_us"), LEDGER)
     creator_id: str = Field(sa_type=ID, primary_key=True)
     message_id: str = Field(sa_type=ID, primary_key=True)
     meter: str = Field(sa_type=String(80))

@@ -104,6 +104,9 @@ def upgrade() -> None:
         sa.Column("made_at_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("creator_id", "message_id", name=op.f("pk_outbox")),
     )
+    op.create_index(
+        op.f("ix_outbox_creator_id_meter_made_at_us"), "outbox", ["creator_id", "meter", "made_at_us"], unique=False
+    )
     op.create_table(
         "quota",
         sa.Column("bucket", sa.String(length=120), nullable=False),
@@ -185,6 +188,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_webhook_role_owner"), table_name="webhook")
     op.drop_table("webhook")
     op.drop_table("quota")
+    op.drop_index(op.f("ix_outbox_creator_id_meter_made_at_us"), table_name="outbox")
     op.drop_table("outbox")
     op.drop_index(op.f("ix_klout_creator_id"), table_name="klout")
     op.drop_table("klout")
