@@ -151,7 +151,7 @@ def test_a_failure_of_ours_tells_nothing(
 def test_the_log_holds_no_secret_and_no_name(database: Database, database_url: str, tmp_path: Any) -> None:
     """Under the real server: keys, names, addresses asked for and what is sent never get into the log."""
     key = prepare(database, ["ada-lovelace"])
-    with serving(database_url, key=key, folder=tmp_path) as service:
+    with serving(database_url, key=key, folder=tmp_path, options=["--no-jobs"]) as service:
         told = event(creator="youtube:ada-lovelace", external_ref="a-private-reference")
         service.send("POST", "/v1/events", told)
         service.send("GET", "/v1/creators/youtube:ada-lovelace/balance?meter=network:youtube")

@@ -80,7 +80,7 @@ def test_whoever_has_no_key_has_no_limit_to_spend(few: None, client: FlaskClient
 def test_workers_share_the_limit(database: Database, database_url: str, tmp_path: Path) -> None:
     """Under the real server with two workers, a key gets no more than its limit in sum."""
     key = prepare(database, ["ada"])
-    with serving(database_url, key=key, folder=tmp_path, settings={"limit_read": 40}) as service:
+    with serving(database_url, key=key, folder=tmp_path, options=["--no-jobs"], settings={"limit_read": 40}) as service:
         began = time.time()
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: service.send("GET", "/v1/policy")[0], range(160)))

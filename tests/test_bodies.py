@@ -40,7 +40,7 @@ def service(books: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     key = prepare(books, ["ada"])
     url = books.url.render_as_string(hide_password=False)
     folder = tmp_path_factory.mktemp("service")
-    with serving(url, key=key, folder=folder, options=["--workers", "1"]) as running:
+    with serving(url, key=key, folder=folder, options=["--workers", "1", "--no-jobs"]) as running:
         for _ in range(4):
             assert running.send("POST", "/v1/events/batch", [])[0] == 200
         yield running

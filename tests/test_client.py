@@ -39,7 +39,7 @@ def service(database: Database, database_url: str, tmp_path: Path) -> Iterator[S
     made = database.write(
         lambda session: keys.create(session, role="partner", owner="acme", pepper=PEPPER.encode(), **rights)
     )
-    with serving(database_url, key=made[0], folder=tmp_path) as running:
+    with serving(database_url, key=made[0], folder=tmp_path, options=["--no-jobs"]) as running:
         yield running
 
 

@@ -50,7 +50,7 @@ def test_twenty_at_once_have_one_effect_and_twenty_equal_answers(database: Datab
     """Quotes have no reference of their own: only the key keeps twenty calls from making twenty."""
     key = prepare(database, ["ada"])
     url = database.url.render_as_string(hide_password=False)
-    with serving(url, key=key, folder=tmp_path, options=["--workers", "3"]) as service:
+    with serving(url, key=key, folder=tmp_path, options=["--workers", "3", "--no-jobs"]) as service:
         assert send(service, "/v1/relationships", {"creator": "youtube:ada", "brand": "nike"})[0] == 201
         assert send(service, "/v1/relationships/youtube:ada/nike/accept", {})[0] == 200
         told: list[Any] = [send(service, "/v1/estimates", ESTIMATE) for _ in range(2)]

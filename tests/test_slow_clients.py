@@ -1,6 +1,7 @@
 """Slow clients under the real server: however many there are, others are answered."""
 
 import contextlib
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,13 +17,15 @@ MANY = 12  # more than two workers have threads
 HEAD = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
-@pytest.fixture
-def service(sqlite_url: str, tmp_path: Path) -> Iterator[Service]:
+@pytest.fixture(scope="module")
+def service(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The service with two workers of four threads each."""
-    database = Database(sqlite_url)
+    folder = tmp_path_factory.mktemp("slow")
+    url = f"sqlite:///{shutil.copyfile(sqlite_template, folder / 'ledger.sqlite3')}"
+    database = Database(url)
     key = prepare(database, ["ada"])
     database.dispose()
-    with serving(sqlite_url, key=key, folder=tmp_path) as running:
+    with serving(url, key=key, folder=folder, options=["--no-jobs"]) as running:
         yield running
 
 
