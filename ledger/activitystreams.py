@@ -21,6 +21,8 @@ PUBLISHED = ("Note", "Article", "Video", "Audio", "Image", "Page", "Question", "
 SPONSORED = frozenset(("ad", "advert", "advertisement", "anzeige", "werbung", "sponsored", "paidpartnership"))
 TOWARDS = {"Like": "like", "Announce": "share", "Follow": "follow"}
 LONGEST_NAME = 2_048
+DEEPEST = 100
+STEPS = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
 BOM = b"\xef\xbb\xbf"
 _PERSON = re.compile(r"/(?:users/|@)([^/@]+)/?")
 _MENTIONED = re.compile(r"@([^@\s]+)@([^@\s/]+)")
@@ -75,11 +77,14 @@ def activities(*, network: str, external_id: str, actor: str = "") -> Format:
 
 def _items(file: BinaryIO, external_id: str, actor: str) -> Iterator[Item]:
     try:
+        _check_depth(file)
         inside = _collection(file)
         creator = actor or _only_actor(file, inside)
         kept = [_kept(number, item, creator) for number, item in enumerate(_each(file, inside), start=1)]
     except ijson.JSONError as broken:
-        raise UnreadableFile(f"not JSON throughout, so nothing was posted: {broken}") from broken
+        why = broken.args[0] if broken.args else ""
+        shown = why.decode("utf-8", "replace") if isinstance(why, bytes) else why
+        raise UnreadableFile(f"not JSON throughout, so nothing was posted: {shown}") from broken
     kept.sort(key=lambda one: (one.occurred_at_us, one.number))
     past = Past()
     for one in kept:
@@ -91,9 +96,18 @@ def _start(file: BinaryIO) -> BinaryIO:
     return file
 
 
+def _check_depth(file: BinaryIO) -> None:
+    """Raise UnreadableFile where the file is nested without end: where one stands in it would take all memory."""
+    depth = 0
+    for event, _ in ijson.basic_parse(_start(file), use_float=True):
+        depth += STEPS.get(event, 0)
+        if depth > DEEPEST:
+            raise UnreadableFile(f"nested deeper than {DEEPEST} times, so nothing was posted")
+
+
 def _collection(file: BinaryIO) -> str:
     """Where the activities stand. Raises UnreadableFile where the file is no collection."""
-    for prefix, event, _ in ijson.parse(_start(file)):
+    for prefix, event, _ in ijson.parse(_start(file), use_float=True):
         if event == "start_array" and prefix in COLLECTIONS:
             return f"{prefix}.item" if prefix else "item"
     raise UnreadableFile("there is no orderedItems in it: it is no collection of activities")

@@ -319,6 +319,40 @@ def test_a_file_that_is_no_collection_posts_nothing(sqlite_url: str, tmp_path: P
     database.dispose()
 
 
+HOSTILE = {
+    "lists without end": "[" * 100_000 + "]" * 100_000,
+    "objects without end": '{"a":' * 100_000 + "1" + "}" * 100_000,
+    "a number without end": "9" * 10_000,
+    "a number beyond measure": "1e" + "9" * 30,
+}
+
+
+@pytest.mark.parametrize("item", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_is_refused_by_a_process_that_lives_on(tmp_path: Path, item: str) -> None:
+    """What is nested or counts without end is refused, in the memory that any file may take."""
+    path = tmp_path / "outbox.json"
+    path.write_text(f'{{"orderedItems": [{item}]}}')
+    process = multiprocessing.get_context("spawn").Process(target=refuse_grown_by, args=(64 << 20, path))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+
+
+def refuse_grown_by(room: int, path: Path) -> None:
+    """See an archive refused with so much more memory than the process began with."""
+    with pytest.raises(UnreadableFile):
+        read_grown_by(room, path)
+
+
+def test_what_is_wrong_with_a_file_is_told_in_words(tmp_path: Path) -> None:
+    """The reader's own words come without the marks of bytes, whatever the file is written in."""
+    path = tmp_path / "outbox.json"
+    path.write_bytes('{"orderedItems": ["é"]}'.encode("latin-1"))
+    known = activitystreams.activities(network="mastodon", external_id="ada@social.example")
+    with path.open("rb") as file, pytest.raises(UnreadableFile, match="posted: lexical error"):
+        list(known.items(file))
+
+
 def test_without_consent_nobody_is_enrolled(database: db.Database, tmp_path: Path) -> None:
     """The past of a stranger is refused line by line; that of somebody who joined comes in without asking again."""
     path = archive(tmp_path, OUTBOX)
