@@ -286,9 +286,11 @@ def listing() -> Callable[..., None]:
 
 
 def counts(found: Enrolled, accounts: list[dict[str, Any]]) -> dict[tuple[str, str], int | None]:
-    """Followers by account. Raises InvalidRequest or Forbidden: the size of an audience is a partner's to tell."""
+    """Followers by account. Raises Forbidden, the size of an audience being a partner's to tell, or InvalidRequest."""
     held = {(account.network, account.external_id) for account in found.accounts}
     told = {(item["network"], item["external_id"]): item["followers"] for item in accounts}
+    if not all(auth.current().may_act_for(network) for network, _ in told):  # first: what is not shown is not told
+        raise Forbidden("only the network's partner may tell how many follow an account", pointer="/accounts")
     wrong = [
         (f"/accounts/{place}", UNKNOWN_ACCOUNT)
         for place, item in enumerate(accounts)
@@ -296,8 +298,6 @@ def counts(found: Enrolled, accounts: list[dict[str, Any]]) -> dict[tuple[str, s
     ]
     if wrong:
         raise InvalidRequest(wrong)
-    if not all(auth.current().may_act_for(network) for network, _ in told):
-        raise Forbidden("only the network's partner may tell how many follow an account", pointer="/accounts")
     return told
 
 

@@ -28,7 +28,7 @@ COLUMNS = (
 )
 # What partners chose the words of; the rest is ours, and its minus signs are those of numbers.
 OF_OTHERS = frozenset({"title", "reason", "source", "external_ref"})
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are = + - @ as wide as a Chinese character
 
 
 class Form(NamedTuple):

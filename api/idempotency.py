@@ -36,6 +36,7 @@ READS = frozenset(
         "simulations.post_simulation",
     )
 )
+OTHER_IDS = ("key", "webhook")  # in addresses: UUIDs like a creator's, and no creator's
 KEPT_HEADERS = ("Content-Type", "ETag", "Location", "Cache-Control")
 PARAMETER: dict[str, Any] = {
     "name": HEADER,
@@ -170,7 +171,7 @@ def _family(kind: type[Refusal]) -> Iterator[type[Refusal]]:
 
 
 def _creator(session: Session, about: tuple[Any, dict[str, Any]], response: Response) -> str | None:
-    """The creator that an answer is about, by its address, its request or itself; None where that is not one."""
+    """The creator that an answer is about, by its address, its request or itself, else by the key; None for none."""
     value, named = about
     told = value if isinstance(value, dict) else {}
     shown = response.get_json(silent=True)
@@ -178,14 +179,17 @@ def _creator(session: Session, about: tuple[Any, dict[str, Any]], response: Resp
     owner = shown.get("owner", told.get("owner"))  # whose key it is, which its address does not say
     names = [shown.get("creator"), shown.get("creator_id")]
     names += [owner] if isinstance(owner, str) and UUID.fullmatch(owner) else []
-    names += [*named.values(), told.get("creator"), told.get("subject")]
+    names += [text for name, text in named.items() if name not in OTHER_IDS]
+    names += [told.get("creator"), told.get("subject")]
     texts = [name for name in names if isinstance(name, str)]
     for text in texts:
         if UUID.fullmatch(text):
             return text
         if (found := answers.creator_in(text)) is not None:
             return found
-    return next((found for text in texts if ":" in text and (found := _by_account(session, text))), None)
+    by_account = (_by_account(session, text) for text in texts if ":" in text)
+    key = auth.current()
+    return next(filter(None, by_account), key.owner if key.role == "creator" else None)
 
 
 def _by_account(session: Session, text: str) -> str | None:

@@ -143,6 +143,16 @@ def test_an_audience_is_told_by_the_networks_partner(partner: Holder, creator: H
     assert changed.json["accounts"] == [{"network": "youtube", "external_id": "ada", "followers": 7}]
 
 
+def test_accounts_that_are_not_shown_cannot_be_guessed(partner: Holder, operator: Holder) -> None:
+    """Whether an account on another partner's network is theirs shows in no refusal."""
+    accounts = [{"network": network, "external_id": "cleo"} for network in ("youtube", "tiktok")]
+    joined = JOINED | {"display_name": "Cleo", "handle": "cleo", "accounts": accounts}
+    assert operator.post("/v1/creators", json=joined).status_code == 201
+    guesses = [{"accounts": [{"network": "tiktok", "external_id": one, "followers": 7}]} for one in ("cleo", "leo")]
+    told = [partner.patch("/v1/creators/youtube:cleo", json=one, headers={"If-Match": '"1"'}) for one in guesses]
+    assert [(one.status_code, one.json) for one in told] == [(403, told[0].json)] * 2
+
+
 def test_a_creator_chooses_to_be_seen(creator: Holder, brand: Holder, creator_id: str) -> None:
     """Ada goes public herself, and from then on a brand finds her."""
     path = f"/v1/creators/{creator_id}"

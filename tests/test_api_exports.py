@@ -87,7 +87,9 @@ def test_as_a_table_it_is_the_statement(partner: Holder, told: str, page: int) -
     assert {row["amount"][0] for row in rows} >= {"-"}
 
 
-@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x"]
+)
 def test_a_formula_is_text(text: str) -> None:
     """Whatever a spreadsheet begins a formula with, it begins none in what others wrote."""
     assert face.cell("external_ref", text) == f"'{text}"

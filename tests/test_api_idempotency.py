@@ -353,6 +353,16 @@ def test_an_erasure_takes_what_was_answered_about_keys(
     assert kept(books) == []
 
 
+def test_an_erasure_takes_what_the_creator_was_answered(partner: Holder, creator: Holder, books: Database) -> None:
+    """What a creator's own key was told is theirs, also where nothing names them: a webhook's address and note."""
+    asked = {"url": "https://ada.example/told", "note": "for Ada"}
+    made = creator.post("/v1/webhooks", json=asked, headers={"Idempotency-Key": "1"})
+    tried = creator.post(f"/v1/webhooks/{made.json['webhook']}/test", headers={"Idempotency-Key": "2"})
+    assert ([made.status_code, tried.status_code], len(kept(books))) == ([201, 202], 2)
+    assert partner.delete("/v1/creators/youtube:ada").status_code == 204
+    assert kept(books) == []
+
+
 # Two at once
 
 
