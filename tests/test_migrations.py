@@ -1,6 +1,8 @@
 """Migrations: one line of history, up and down again, and the very tables the code declares."""
 
+import multiprocessing
 import re
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,26 @@ def test_migrating_twice_changes_nothing(database_url: str) -> None:
     with engine.connect() as connection:
         assert ddl(connection) == before
     engine.dispose()
+
+
+def _migrate_at_once(url: str, gate: Barrier) -> None:
+    gate.wait(60)
+    db.migrate(url)
+
+
+@pytest.mark.parametrize("start", ["base", "0001"])
+def test_those_who_migrate_at_once_all_succeed(empty_database_url: str, start: str) -> None:
+    """Four processes that start together on one database, as hosts of a service do: one migrates, the others wait."""
+    if start != "base":
+        command.upgrade(migrations.config(empty_database_url), start)
+    context = multiprocessing.get_context("spawn")
+    gate = context.Barrier(4)
+    started = [context.Process(target=_migrate_at_once, args=(empty_database_url, gate)) for _ in range(4)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(120)
+    assert [process.exitcode for process in started] == [0] * 4
 
 
 @pytest.mark.parametrize("engine", ENGINES)
