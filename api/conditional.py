@@ -41,7 +41,9 @@ def answer(body: object) -> Response:
     return response
 
 
-def versioned(body: object, *, version: int, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def versioned(
+    body: object, *, version: int | str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """What changes by versions as JSON, with the version as ETag; 304 and nothing where a read names that."""
     if request.method in ("GET", "HEAD") and request.if_none_match.contains(str(version)):
         response = json_response(body, 304)
@@ -52,7 +54,7 @@ def versioned(body: object, *, version: int, status: int = 200, headers: Mapping
     return response
 
 
-def check_match(version: int, what: str) -> None:
+def check_match(version: int | str, what: str) -> None:
     """See that the caller has read the version there is. Raises PreconditionRequired, or Stale naming `what`."""
     if not request.if_match:
         raise PreconditionRequired("send the ETag that you read as If-Match")

@@ -226,3 +226,16 @@ def test_the_document_lists_both(client: FlaskClient) -> None:
     paths: dict[str, Any] = client.get("/openapi.json").get_json()["paths"]
     assert "delete" in paths["/v1/creators/{creator}"]
     assert "get" in paths["/v1/creators/{creator}/export"]
+
+
+def test_who_joins_anew_shares_no_tag_with_who_was_erased(key_for: Callable[..., Holder], ada: str) -> None:
+    """An account leads to somebody new: what was read of the erased is neither current nor a ground to change them."""
+    acme = key_for(
+        "partner", "acme", networks={"youtube"}, scopes=["balances:read", "creators:write", "creators:erase"]
+    )
+    path = "/v1/creators/youtube:ada"
+    read = acme.get(path).headers["ETag"]
+    assert acme.delete(path).status_code == 204
+    assert acme.post("/v1/creators", json=JOINED).status_code == 201
+    assert acme.get(path, headers={"If-None-Match": read}).status_code == 200
+    assert acme.patch(path, json={"display_name": "Eve"}, headers={"If-Match": read}).status_code == 412
