@@ -38,6 +38,13 @@ _OWN = (
     "DELETE FROM delivery WHERE webhook_id IN (SELECT webhook_id FROM webhook WHERE role = 'creator' AND owner = ?)",
     "DELETE FROM webhook WHERE role = 'creator' AND owner = ?",
 )
+# What a call that was let in before may make after, in the creator's own name.
+_LATE = "role = 'creator' AND owner IN (SELECT CAST(r.creator_id AS VARCHAR(36)) FROM erasure r)"
+_OWN_AFTER = (
+    f"DELETE FROM delivery WHERE webhook_id IN (SELECT webhook_id FROM webhook WHERE {_LATE})",
+    f"DELETE FROM webhook WHERE {_LATE}",
+    f"UPDATE api_key SET note = '', revoked_at_us = created_at_us WHERE {_LATE} AND revoked_at_us IS NULL",
+)
 _ENGAGER = (
     ("tie", "meter", "network:"),
     ("attestation", "network", ""),
@@ -84,9 +91,10 @@ def _finish(session: Session, creator_id: str, removed: dict[str, int]) -> None:
 
 
 def sweep(session: Session) -> int:
-    """Remove what was written about somebody in the very moment of their erasure; how many rows there were."""
+    """Remove what was written about somebody, or by them, in the very moment of their erasure; how many rows."""
     erased = "creator_id IN (SELECT r.creator_id FROM erasure r)"
-    return sum(db.execute(session, f"DELETE FROM {part.table} WHERE {erased}") for part in personal.PARTS if part.goes)
+    about = [f"DELETE FROM {part.table} WHERE {erased}" for part in personal.PARTS if part.goes]
+    return sum(db.execute(session, sql) for sql in (*about, *_OWN_AFTER))
 
 
 def by(session: db.Reading, *, creator_id: str) -> str | None:

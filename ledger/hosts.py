@@ -7,8 +7,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 WEB_PORTS = (80, 443)
 FIRST_UNPRIVILEGED_PORT = 1024
 UNICAST = ip_network("2000::/3")
-# Global by the registries, and yet no host of its own: what leads into IPv4, to the nearest relay, or into documents.
-DETOURS = tuple(map(ip_network, ("192.88.99.0/24", "2002::/16", "3fff::/20")))
+# Global by the registries, and yet no host of its own: what leads into IPv4, to the nearest relay, or into documents,
+# and what clouds answer at inside each machine of theirs (192.0.0.192 and 168.63.129.16).
+DETOURS = tuple(map(ip_network, ("192.88.99.0/24", "2002::/16", "3fff::/20", "192.0.0.0/24", "168.63.129.16/32")))
 
 
 def is_web_port(port: int) -> bool:

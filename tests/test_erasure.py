@@ -397,6 +397,25 @@ def test_what_slips_in_at_that_moment_is_swept(town: Counter) -> None:
     assert town.database.write(erasure.sweep) == 0
 
 
+def test_their_key_and_webhook_of_that_moment_are_swept(town: Counter) -> None:
+    """A call that was let in before may still make a webhook or a key after: within the hour neither says a word."""
+    erase(town)
+    one = served(town.ids["mara"])
+    rows = {name: tuple(one[name][column.name] for column in TABLES[name].columns) for name in ("webhook", "delivery")}
+
+    def write(session: Session) -> None:
+        for name, row in rows.items():
+            db.insert(session, TABLES[name], [row])
+        keys.create(session, role="creator", owner=town.ids["mara"], note=TEXTS[4], pepper=PEPPER, now_us=7)
+
+    town.database.write(write)
+    assert town.database.write(erasure.sweep) == 3
+    assert (town.rows("SELECT count(*) FROM webhook"), town.rows("SELECT count(*) FROM delivery")) == ([(0,)], [(0,)])
+    assert {row[0] for row in town.rows("SELECT note FROM api_key WHERE revoked_at_us IS NOT NULL")} == {""}
+    assert town.rows("SELECT count(*) FROM api_key WHERE revoked_at_us IS NULL") == [(0,)]
+    assert town.database.write(erasure.sweep) == 0
+
+
 # All or nothing, at once
 
 
