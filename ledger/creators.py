@@ -74,10 +74,12 @@ def enrol(
     accounts again give the same creator, and record nothing. Raises AccountTaken where an account or handle is
     another's.
     """
+    # Looked up before the accounts: whoever enrols the same at this moment is then found by these.
+    is_taken = bool(handle and db.fetch(session, "SELECT 1 FROM handle WHERE handle = ?", (handle,)))
     known = _enrolled_before(session, accounts)
     if known is not None:
         return known, False
-    if handle and db.fetch(session, "SELECT 1 FROM handle WHERE handle = ?", (handle,)):
+    if is_taken:
         raise AccountTaken(f"the handle {handle!r} is taken", pointer="/handle")
     creator_id = events.new_id()
     is_findable = findable and visibility == "public"

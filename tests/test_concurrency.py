@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ledger import books, chain, db, posting
+from ledger import books, chain, creators, db, lookups, posting
+from ledger.creators import AccountOf
 from ledger.db import Database
 from ledger.events import NewEvent
 from tests.desk import RULES, Counter, Desk, noon, tell
@@ -160,6 +161,32 @@ def test_the_same_reference_for_two_books_at_once_is_posted_once(database: Datab
         thread.join()
     assert sorted(map(str, answers)) == ["external_ref_reused"] * 15 + ["posted"] * 15
     assert counter.rows("SELECT COUNT(*) FROM entry") == [(15,)]
+
+
+def test_whoever_enrols_the_same_at_once_gets_the_same_creator(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another enrols them while this one looks at the names: none of theirs is refused as taken."""
+    mine, other = Database(postgresql_url), Database(postgresql_url)
+    found, first = lookups.accounts, list[str]()
+
+    def slow(session: db.Session, names: Any) -> Any:
+        known = found(session, names)
+        if not first:
+            first.append("")
+            first[0] = _enrol(other)[0]
+        return known
+
+    monkeypatch.setattr(lookups, "accounts", slow)
+    assert _enrol(mine) == (first[0], False)
+    mine.dispose()
+    other.dispose()
+
+
+def _enrol(database: Database) -> tuple[str, bool]:
+    told: dict[str, Any] = {"display_name": "Zed", "handle": "zed", "accounts": [AccountOf("youtube", "zed", 1)]}
+    about: dict[str, Any] = {"consent_at_us": 1, "enrolled_by": "acme", "now_us": 1}
+    return database.write(lambda session: creators.enrol(session, **told, **about))
 
 
 def _open_second(session: Any, creator_id: str, meter: str) -> None:
