@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ledger import cli, db, policy, rules
+from ledger.commands import setup
 from ledger.commands.terminal import Terminal
 from ledger.db import Database
 from ledger.economy import DAY_US
@@ -281,6 +282,22 @@ def test_init_again_changes_nothing(set_up: Shell) -> None:
     set_up("migrate")
 
     assert (file.read_text(), set_up("policy", "show").stdout) == before
+
+
+def test_init_takes_the_secrets_of_whoever_was_faster(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another init makes the file while this one is about to: both end well, with the same secrets."""
+    file, made = shell.folder / "var" / "trust-ledger.toml", setup.secrets_text
+    faster = made()
+
+    def late() -> str:
+        setup.write_private(file, faster)
+        return made()
+
+    monkeypatch.setattr(setup, "secrets_text", late)
+    shell("init")
+
+    assert file.read_text() == faster
+    assert {path.name for path in file.parent.iterdir()} <= {file.name, "trust-ledger.db"}
 
 
 def test_init_takes_secrets_from_the_environment(shell: Shell) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -55,7 +56,8 @@ def migrate(terminal: Terminal) -> None:
 def set_up(terminal: Terminal) -> Settings:
     """Make what is missing of secrets, tables and policy; returns the settings as they are then."""
     if not config_file().exists() and not _given_elsewhere():
-        write_private(config_file(), secrets_text())
+        with suppress(FileExistsError):  # somebody else was faster: theirs are the secrets
+            write_private(config_file(), secrets_text())
     current = terminal.settings()
     for name in SECRETS:
         current.key(name)
@@ -78,7 +80,7 @@ def secrets_text() -> str:
 def write_private(path: Path, text: str) -> None:
     """Write a new file that only its owner may read, whole or not at all. Raises FileExistsError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # another container may have our process's id
     half.touch(PRIVATE, exist_ok=False)
     try:
         half.write_text(text, "utf-8")
