@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
@@ -21,6 +20,7 @@ from werkzeug.routing import Rule
 from api import metrics
 from api.limits import HEADERS as RATE_LIMIT
 from api.problems import FAILURE, KEY_ID
+from ledger import failures
 from ledger.settings import Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -123,20 +123,9 @@ def ended(environ: dict[str, Any], rule: Rule | None, request_id: str, status: i
     if KEY_ID in environ:
         told["key_id"] = environ[KEY_ID]
     if FAILURE in environ:
-        log().error("failure", **told, **trace(environ[FAILURE]))
+        log().error("failure", **told, **failures.trace(environ[FAILURE]))
     else:
         log().info("request", **told)
-
-
-def trace(error: BaseException) -> dict[str, Any]:
-    """Where an error came from. Its message is left out: a database's may quote what was stored."""
-    frames = traceback.extract_tb(error.__traceback__)
-    cause = error.__cause__ or error.__context__
-    return {
-        "error": type(error).__qualname__,
-        "cause": type(cause).__qualname__ if cause else None,
-        "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
-    }
 
 
 def wrap(app: Flask, settings: Settings) -> None:

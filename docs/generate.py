@@ -56,7 +56,7 @@ SUBJECTS = {
     "By the clock": "claims settlement overdue",
     "Telling others": "messages news outbox recipients webhooks hosts envelopes deliveries",
     "The database": "db engines tables migrations errors notation settings",
-    "Running it": "cli commands processes health demo stories",
+    "Running it": "cli commands processes health failures demo stories",
 }
 
 

@@ -14,8 +14,16 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from jobs.dispatcher import dispatcher
 from jobs.schedule import scheduler
 from jobs.tasks import Desk
+from ledger import failures
 from ledger.db import Database
 from ledger.settings import settings
+
+PROCESSORS = (
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.ExceptionRenderer(lambda wrong: failures.trace(wrong[1])),
+    structlog.processors.JSONRenderer(),
+)
 
 
 def now_us() -> int:
@@ -26,15 +34,7 @@ def now_us() -> int:
 def configure_logs() -> None:
     """One JSON object a line on stderr."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
+    structlog.configure(processors=PROCESSORS, logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The scheduler: every slot once, however many run and however they end."""
 
+import io
 import json
 import os
 import signal
@@ -8,17 +9,22 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
-from jobs.tasks import TASKS, Task
+from jobs.__main__ import PROCESSORS
+from jobs.schedule import run
+from jobs.tasks import TASKS, Desk, Task
 from ledger import claims, economy, settlement
 from ledger.books import OpenBook
 from ledger.db import Database
 from ledger.economy import DAY_US
+from ledger.settings import Settings
 from tests.desk import DAY, RULES, Counter, noon, tell
 
 ROOT = Path(__file__).parent.parent
@@ -154,6 +160,22 @@ def test_a_slot_is_due_from_its_hour_on(hour: int, due: int) -> None:
     task = Task("verify", 2, 0, lambda *_: None)
 
     assert task.due_day(DAY * DAY_US + hour * DAY_US // 24) == due
+
+
+def test_the_log_of_a_failure_repeats_nothing_that_it_quoted(database: Database) -> None:
+    """A task that fails is logged by kind and place: what a database says of a row may hold names."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("busy with ada-lovelace") from ValueError("Key (external_id)=(ada-lovelace) already exists.")
+
+    told = io.StringIO()
+    log = structlog.wrap_logger(structlog.WriteLogger(told), processors=PROCESSORS)
+    run(Desk(database, Settings(), lambda: noon(5), log=log), replace(TASKS[0], run=broken))
+    line = json.loads(told.getvalue())
+    assert "ada-lovelace" not in told.getvalue()
+    assert (line["level"], line["event"], line["task"]) == ("error", "failed", TASKS[0].name)
+    assert (line["exception"]["error"], line["exception"]["cause"]) == ("RuntimeError", "ValueError")
+    assert line["exception"]["at"][-1].endswith(" broken")
 
 
 # Processes, and what they left
