@@ -273,6 +273,14 @@ def test_init_makes_secrets_that_only_their_owner_reads(set_up: Shell) -> None:
     assert {path.name for path in file.parent.iterdir()} <= {file.name, "trust-ledger.db"}
 
 
+def test_the_books_are_private(shell: Shell) -> None:
+    """Names and texts lie in the database's file: nobody else on the machine may read it, nor what SQLite puts beside."""
+    shell("init")
+    beside = sorted(shell.folder.glob("var/*.db*"))
+    assert beside
+    assert {stat.S_IMODE(path.stat().st_mode) for path in beside} == {0o600}
+
+
 def test_init_again_changes_nothing(set_up: Shell) -> None:
     """A second init, on a later day, keeps the secrets, the keys and the policy."""
     file = set_up.folder / "var" / "trust-ledger.toml"

@@ -90,11 +90,13 @@ def write_private(path: Path, text: str) -> None:
 
 
 def migrate_tables(current: Settings) -> None:
-    """Bring the tables up to date, in a new file where there is none."""
+    """Bring the tables up to date, in a new file where there is none, which its owner alone may read."""
     url = current.migration_url or current.database_url
     path = sqlite_file(url)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(PRIVATE)  # what SQLite puts beside it is as private as it is
     db.migrate(url)
 
 
