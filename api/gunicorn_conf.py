@@ -10,7 +10,7 @@ from typing import Any
 
 from gunicorn import util
 
-from api import problems
+from api import problems, shell
 
 METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -48,7 +48,7 @@ def post_worker_init(_worker: Any) -> None:
 
 
 def _write_problem(sock: Any, status: int, _reason: str, _message: str) -> None:
-    util.write_nonblock(sock, problems.raw(status))
+    util.write_nonblock(sock, problems.raw(status, (*shell.HEADERS, shell.DATA_POLICY)))
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import http
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 import psycopg
@@ -221,11 +221,12 @@ def told(status: int) -> tuple[str, str]:
     return CODES.get(status, (phrase.lower().replace(" ", "_"), phrase))
 
 
-def raw(status: int) -> bytes:
-    """A whole HTTP response, for what the server refuses before there is a request."""
+def raw(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
+    """A whole HTTP response with these headers too, for what the server refuses before there is a request."""
     body = orjson.dumps(members(status, *told(status)))
     head = f"HTTP/1.1 {status} {title(status)}\r\nConnection: close\r\nContent-Type: {PROBLEM_JSON}\r\n"
-    return head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"{head}{more}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def of_failure(error: Exception) -> Response:

@@ -274,7 +274,7 @@ def test_init_makes_secrets_that_only_their_owner_reads(set_up: Shell) -> None:
 
 
 def test_the_books_are_private(shell: Shell) -> None:
-    """Names and texts lie in the database's file: nobody else on the machine may read it, nor what SQLite puts beside."""
+    """Names and texts lie in the database's file: nobody else may read it, nor what SQLite puts beside it."""
     shell("init")
     beside = sorted(shell.folder.glob("var/*.db*"))
     assert beside

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from api.shell import DATA_POLICY, HEADERS
 from ledger.db import Database
 from tests.service import Service, prepare, serving
 
@@ -128,4 +129,5 @@ def test_heads_have_their_limits(service: Service, sent: bytes, status: bytes) -
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.split()[1] == status
     assert b"application/problem+json" in head
+    assert [name for name, value in (*HEADERS, DATA_POLICY) if f"{name}: {value}".encode() not in head] == []
     assert b"Traceback" not in body
