@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 EPOCH = date(1970, 1, 1).toordinal()
+LAST = date.max.toordinal() - EPOCH  # 9999-12-31
 MONTHS = (
     "January",
     "February",

@@ -13,6 +13,7 @@ import orjson
 
 from ledger import books, chain, contexts, economy, kinds, upkeep
 from ledger.aside import Aside, Half, disagreement, misplaced
+from ledger.days import LAST
 from ledger.db import Row
 from ledger.economy import DAY_US, PPM, Pools, State
 from ledger.errors import LedgerError, UnknownReference
@@ -91,7 +92,7 @@ class Replay:
             raise Wrong(self.seq + 1, f"entry {self.seq + 1} is missing: the book says it has {book.seq}")
         if book.seq < self.seq:
             raise Wrong(book.seq + 1, f"the book says it has {book.seq} entries, but there are {self.seq}")
-        self.state = self._on(book.state.day, self.seq)
+        self.state = self.on_day(book.state.day, self.seq)
         for name in ("head", "recorded_at_us", "policy_version", "opening"):
             self._same(name, getattr(book, name), getattr(self, name))
         for name, held, due in zip(State._fields, book.state, self.state, strict=True):
@@ -129,6 +130,8 @@ class Replay:
         if factors != {"from_day": self.state.day, "to_day": row.settled_through}:
             raise Wrong(row.seq, f"it settles from day {self.state.day} to {row.settled_through}, but says otherwise")
         day, version = row.settled_through, self.policy_version
+        if day > LAST:  # day after day without end
+            raise Wrong(row.seq, f"it settles through day {day}, which no calendar has")
         after = economy.accrue(self.state, day, self.schedule, policy_version=version)
         if row.policy_version != self.schedule.at(day - 1, version).version:
             raise Wrong(row.seq, f"its policy {row.policy_version} was not in force")
@@ -141,7 +144,7 @@ class Replay:
         policy = self.policies.get(row.policy_version)
         if policy is None:
             raise Wrong(row.seq, f"its policy {row.policy_version} is not installed")
-        before = self._on(row.settled_through, row.seq)
+        before = self.on_day(row.settled_through, row.seq)
         factors = orjson.loads(row.factors)
         move = kinds.amounts(row.kind, factors, policy.rates)
         pools = economy.land(before, move)
@@ -192,12 +195,12 @@ class Replay:
         if not priced.own:
             self.aside.put(Half(event, context, self._rows))
 
-    def _on(self, day: int, seq: int) -> State:
-        """The state on a day that no settlement leads to: only an empty one stays what it was."""
+    def on_day(self, day: int, seq: int) -> State:
+        """The state on a day that no settlement leads to: only an empty one stays what it was. Raises Wrong."""
         if day == self.state.day:
             return self.state
-        moved = economy.accrue(self.state, day, self.schedule, policy_version=self.policy_version)
-        if day < self.state.day or moved[:8] != self.state[:8]:
+        moved = economy.accrue(self.state, min(day, LAST), self.schedule, policy_version=self.policy_version)
+        if not self.state.day <= day <= LAST or moved[:8] != self.state[:8]:
             raise Wrong(seq, f"it stands on day {day}, but the entries before it are settled through {self.state.day}")
         self.opening = moved.standing
         return moved

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 import orjson
 import psycopg
 
-from ledger import audit, books, chain, db, economy, exports, keeping, people, policy, rules, stored, tables
+from ledger import audit, books, chain, db, exports, keeping, people, policy, rules, stored, tables
 from ledger.aside import Aside
 from ledger.books import BOOK, ENTRY, BookKey, OpenBook
 from ledger.checkpoints import Checkpoint, Leaf
@@ -242,6 +242,8 @@ def _begin_book(at: Restoring, told: Mapping[str, Any]) -> None:
     book = _row(Book, told["book"])
     if not METER.fullmatch(book.meter):
         at.refuse("its meter must be network:<slug> or brand:<slug>")
+    if type(told["book"]["live"]) is not bool or type(told["book"]["settled_through"]) is not int:
+        at.refuse("live must be true or false, settled_through a whole number")
     if book.creator_id != at.creator_id:  # a file of books alone, whose creators are enrolled here
         _end_creator(at)
         _rules(at)
@@ -353,7 +355,7 @@ def _rebuild(at: Restoring, begun: Begun, aside: Aside) -> None:
         except UNREADABLE as error:
             raise Wrong(entry.seq, f"it cannot be worked out again: {error!r}") from error
     replay.finish()
-    book = _book(replay, told, schedule)
+    book = _book(replay, told)
     db.update(at.session, BOOK, [book.row()])
     keeping.write_back(at.session, {(told.creator_id, told.meter): replay.memory})
 
@@ -369,10 +371,9 @@ def _target(session: Session, event: EventRow, meter: str) -> Undone | None:
     return Undone(undone, db.fetch_keyed(session, _ENTRIES, ("id", "text", "int"), keys))
 
 
-def _book(replay: Replay, told: Book, schedule: Schedule) -> OpenBook:
+def _book(replay: Replay, told: Book) -> OpenBook:
     """The book's row: what no entry tells is as the file has it, the rest as the entries make it."""
-    state = economy.accrue(replay.state, told.settled_through, schedule, policy_version=replay.policy_version)
-    memory = {each.name: getattr(replay.memory, each.name) for each in fields(Memory)}
+    state = replay.on_day(told.settled_through, replay.seq)
     return OpenBook(
         creator_id=told.creator_id,
         meter=told.meter,
@@ -383,8 +384,8 @@ def _book(replay: Replay, told: Book, schedule: Schedule) -> OpenBook:
         live=told.live,
         policy_version=replay.policy_version,
         state=state,
-        opening=replay.opening if state.day == replay.state.day else state.standing,
-        **memory,
+        opening=replay.opening,
+        **{each.name: getattr(replay.memory, each.name) for each in fields(Memory)},
     )
 
 

@@ -197,6 +197,47 @@ def a_closed_book(lines: Lines) -> int:
     return at + seq
 
 
+def a_day_without_end(lines: Lines) -> int:
+    """A book is said to stand on a day that nobody could count up to."""
+    at = next(n for n, line in enumerate(lines) if line.get("book", {}).get("meter") == METER)
+    lines[at]["book"]["settled_through"] = 1 << 62
+    seq: int = lines[at]["book"]["seq"]
+    return at + seq
+
+
+def an_entry_without_end(lines: Lines) -> int:
+    """A line is said to be written on such a day, and every hash after it is made to fit."""
+    at = place(lines)
+    lines[at]["entry"]["settled_through"] = 1 << 62
+    rehashed(lines, at)
+    return at
+
+
+def a_settlement_without_end(lines: Lines) -> int:
+    """Time is said to have passed up to such a day, and every hash after it is made to fit."""
+    at = next(n for n, line in enumerate(lines) if line.get("entry", {}).get("kind") == "settlement")
+    entry = lines[at]["entry"]
+    entry["settled_through"] = 1 << 62
+    factors = orjson.loads(entry["factors"]) | {"to_day": 1 << 62}
+    entry["factors"] = orjson.dumps(factors, option=orjson.OPT_SORT_KEYS).decode()
+    rehashed(lines, at)
+    return at
+
+
+def a_day_in_words(lines: Lines) -> int:
+    """A book is said to stand on a day that is no number."""
+    at = next(n for n, line in enumerate(lines) if "book" in line)
+    lines[at]["book"]["settled_through"] = "Monday"
+    return at
+
+
+def open_in_words(lines: Lines) -> int:
+    """Whether a book is open to backfill is told otherwise than by true or false."""
+    at = next(n for n, line in enumerate(lines) if "book" in line)
+    lines[at]["book"]["live"] = 7
+    return at
+
+
 def nonsense(lines: Lines) -> int:
     """A number where a text has to be."""
     at = place(lines)
@@ -220,6 +261,7 @@ def a_stranger(lines: Lines) -> int:
 WRONGS: list[Callable[[Lines], int]] = [
     *(an_amount, a_fact, a_gap, an_event_left_out, a_tail_cut_off, another_head, a_price_hashed_anew, another_rule),
     *(a_refusal, a_closed_book, nonsense, no_meter, a_stranger),
+    *(a_day_without_end, an_entry_without_end, a_settlement_without_end, a_day_in_words, open_in_words),
 ]
 
 
