@@ -17,6 +17,7 @@ from ledger.errors import Stale
 F = TypeVar("F", bound=Callable[..., Any])
 CACHE = "private, no-cache"
 TAG = {"ETag": {"description": "send it back as If-Match", "schema": {"type": "string"}}}
+PLACE = {"Location": {"description": "where it is read", "required": True, "schema": {"type": "string"}}}
 IF_MATCH = {
     "name": "If-Match",
     "in": "header",

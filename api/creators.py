@@ -11,7 +11,7 @@ from flask import Response
 
 from api import auth, conditional, fields, state
 from api.blueprint import Blueprint
-from api.conditional import IF_MATCH, TAG
+from api.conditional import IF_MATCH, PLACE, TAG
 from api.problems import InvalidRequest
 from ledger import creators, listings, notation
 from ledger.consents import LONGEST
@@ -149,8 +149,10 @@ NAMED = [
 @auth.requires("creators:write")
 @blp.arguments(EnrolIn(), example=ADA)
 @blp.alt_response(409, "CONFLICT")
-@blp.alt_response(200, schema=CreatorOut(), example=SHOWN, description="Enrolled before: the same creator", headers=TAG)
-@blp.response(201, CreatorOut(), example=SHOWN, headers=TAG, description="Enrolled")
+@blp.alt_response(
+    200, schema=CreatorOut(), example=SHOWN, description="Enrolled before: the same creator", headers=TAG | PLACE
+)
+@blp.response(201, CreatorOut(), example=SHOWN, headers=TAG | PLACE, description="Enrolled")
 def post_creator(given: dict[str, Any]) -> Response:
     """Enrol a creator, with their consent.
 

@@ -11,6 +11,7 @@ from flask import Response
 
 from api import auth, conditional, creators, cursors, encoding, event_documents, events, fields, state
 from api.blueprint import Blueprint
+from api.conditional import PLACE
 from ledger import disputes, ids, notation, reversals
 from ledger.disputes import LONGEST_REASON, PREFIX, STATUSES, Dispute
 from ledger.errors import Forbidden, NotFound
@@ -153,14 +154,15 @@ REVERSAL = {"creator": "youtube:ada", "event": "post-8861", "why": "mistake", "e
 @blp.arguments(DisputeIn(), example=CONTESTED)
 @blp.alt_response(409, "CONFLICT")
 @blp.alt_response(200, schema=DisputeOut(), example=SHOWN, description="Contested before, for the same reason")
-@blp.response(201, DisputeOut(), example=SHOWN, description="Contested")
+@blp.response(201, DisputeOut(), example=SHOWN, description="Contested", headers=PLACE)
 def post_dispute(given: dict[str, Any]) -> Response:
     """Contest a line of your own book.
 
     A line has one open dispute; after a rejection it may be contested once more, with a new reason.
     """
     found, is_new = contest(own_id(auth.current()), **given)
-    return encoding.json_response(show(found), 201 if is_new else 200)
+    shown = show(found)
+    return encoding.json_response(shown, 201 if is_new else 200, {"Location": f"/v1/disputes/{shown['dispute']}"})
 
 
 @blp.get("/v1/disputes")

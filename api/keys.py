@@ -10,6 +10,7 @@ from flask import Response
 
 from api import auth, conditional, cursors, encoding, fields, state
 from api.blueprint import Blueprint
+from api.conditional import PLACE
 from api.creators import SLUG_PATTERN
 from ledger import creators, keys, notation
 from ledger.db import Reading, Session
@@ -154,7 +155,7 @@ def get_key(key: str) -> Response:
 @blp.post("/v1/keys")
 @auth.requires("operate")
 @blp.arguments(KeyIn(), example=ASKED)
-@blp.response(201, SecretOut(), example=MADE, description="Made")
+@blp.response(201, SecretOut(), example=MADE, description="Made", headers=PLACE)
 def post_key(given: dict[str, Any]) -> Response:
     """Make a key for anybody, with none but scopes that this key has itself.
 
@@ -167,7 +168,7 @@ def post_key(given: dict[str, Any]) -> Response:
 @auth.requires()
 @blp.arguments(RotateIn(), example={"overlap_hours": 24})
 @blp.alt_response(409, "CONFLICT")
-@blp.response(201, SecretOut(), example=REPLACED, description="Replaced: the new key")
+@blp.response(201, SecretOut(), example=REPLACED, description="Replaced: the new key", headers=PLACE)
 def post_rotate(given: dict[str, Any], key: str) -> Response:
     """Replace a key by a new one with the same rights; the old one goes on for some hours.
 

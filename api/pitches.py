@@ -10,6 +10,7 @@ from flask import Response
 
 from api import auth, conditional, creators, cursors, encoding, relationships, state
 from api.blueprint import Blueprint
+from api.conditional import PLACE
 from api.pitch_documents import (
     NAMED,
     SHOWN,
@@ -38,7 +39,7 @@ blp = Blueprint("pitches", __name__, description="Pitches from quote to outcome.
 @blp.alt_response(404, "NOT_FOUND")
 @blp.alt_response(409, "CONFLICT")
 @blp.alt_response(200, schema=PitchOut(), example=SHOWN, description="Authorised before: how it stands")
-@blp.response(201, PitchOut(), example=SHOWN, description="Authorised")
+@blp.response(201, PitchOut(), example=SHOWN, description="Authorised", headers=PLACE)
 def post_pitch(given: dict[str, str]) -> Response:
     """Authorise a pitch at the terms of a quote. It reserves the quote's p90 and takes nothing yet.
 
@@ -170,7 +171,10 @@ def held(name: str) -> Response:
     if quote is None or not concerns(key, creator_id=creator_id, meter=quote.meter, brand=quote.brand):
         raise NotFound(f"there is no such {quotes.PREFIX}")
     is_new = _write(partial(pitches.hold, creator_id=creator_id, quote_id=quote_id))
-    return replied(ids.join(PREFIX, creator_id, quote_id), 201 if is_new else 200, is_new=is_new)
+    pitch = ids.join(PREFIX, creator_id, quote_id)
+    response = replied(pitch, 201 if is_new else 200, is_new=is_new)
+    response.headers["Location"] = f"/v1/pitches/{pitch}"
+    return response
 
 
 def taken(name: str, word: str, *, disclosure: str | None = None) -> Response:

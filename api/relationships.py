@@ -10,6 +10,7 @@ from flask import Response
 
 from api import auth, conditional, cursors, encoding, fields, state
 from api.blueprint import Blueprint
+from api.conditional import PLACE
 from api.problems import InvalidRequest
 from ledger import creators, notation, relationships
 from ledger.creators import Enrolled
@@ -129,7 +130,7 @@ SHOWN = {
 @blp.arguments(IntroductionIn(), example={"creator": "youtube:ada"})
 @blp.alt_response(409, "CONFLICT")
 @blp.alt_response(200, schema=RelatedOut(), example=SHOWN, description="It is waiting for an answer already")
-@blp.response(201, RelatedOut(), example=SHOWN, description="Introduced")
+@blp.response(201, RelatedOut(), example=SHOWN, description="Introduced", headers=PLACE)
 def post_relationship(given: dict[str, Any]) -> Response:
     """A brand introduces itself to a creator, or is introduced by a partner of the creator's network."""
     return introduced(**given)
@@ -260,7 +261,9 @@ def introduced(creator: str, *, brand: str | None = None) -> Response:
         raise Forbidden("a brand introduces itself, no other", pointer="/brand")
     found, _ = known(creator, brand)
     is_new = _write(partial(relationships.introduce, creator_id=found.creator_id, brand=brand))
-    return replied(found.creator_id, brand, 201 if is_new else 200, is_new=is_new)
+    response = replied(found.creator_id, brand, 201 if is_new else 200, is_new=is_new)
+    response.headers["Location"] = f"/v1/relationships/{found.creator_id}/{brand}"
+    return response
 
 
 def taken(creator: str, brand: str, word: str) -> Response:

@@ -9,7 +9,7 @@ from flask import Response
 
 from api import auth, conditional, cursors, encoding, state
 from api.blueprint import Blueprint
-from api.conditional import IF_MATCH, TAG
+from api.conditional import IF_MATCH, PLACE, TAG
 from api.webhook_documents import (
     ASKED,
     MADE,
@@ -45,7 +45,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 @auth.requires("webhooks:write", "balances:read")
 @blp.arguments(WebhookIn(), example=ASKED)
 @blp.alt_response(409, "CONFLICT")
-@blp.response(201, SignedWebhookOut(), example=MADE, headers=TAG, description="Made")
+@blp.response(201, SignedWebhookOut(), example=MADE, headers=TAG | PLACE, description="Made")
 def post_webhook(given: dict[str, Any]) -> Response:
     """Have messages sent to an address: what the key may know, as far as it is wanted.
 

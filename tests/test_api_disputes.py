@@ -58,7 +58,7 @@ def test_a_creator_contests_a_line(creator: Holder, opened: dict[str, Any], told
     assert (line["change"], line["reversed_by"], opened["opened_at"]) == ("-5.500000", None, "2026-11-23T15:33:20Z")
     again = creator.post(ALL, json=contested())
     assert (again.status_code, again.json) == (200, opened)
-    assert creator.get(f"{ALL}/{opened['dispute']}").json == opened
+    assert creator.get(again.headers["Location"]).json == opened
     assert fields_of(DisputeOut()) == fields_of(opened)
     assert fields_of(DisputesOut())["disputes"] == fields_of(creator.get(ALL).json)["disputes"]
 

@@ -110,6 +110,15 @@ def test_every_example_has_a_name(document: Json) -> None:
     assert [where for where, content in contents(document) if "example" in content] == []
 
 
+def test_whatever_is_made_says_where_it_is(document: Json) -> None:
+    """What is made, and has an address to be read at, is answered with that address."""
+    read = {path.split("/{")[0] for path, item in document["paths"].items() if "get" in item and path.endswith("}")}
+    for name, operation in operations(document):
+        made = operation["responses"].get("201")
+        if made and name.removeprefix("POST ") in read:
+            assert resolved(document, made)["headers"]["Location"]["required"], name
+
+
 def test_every_scope_is_told(document: Json) -> None:
     """Which scopes an operation asks of a key stands in its description."""
     asked = [(operation["description"], scope) for _, operation in operations(document) for scope in scopes(operation)]

@@ -61,7 +61,7 @@ def quoted(holder: Holder, **changes: Any) -> str:
 def held(holder: Holder) -> dict[str, Any]:
     """A pitch of nike's, quoted and held."""
     answer = holder.post(ALL, json={"quote": quoted(holder)})
-    assert answer.status_code == 201, answer.json
+    assert (answer.status_code, answer.headers["Location"]) == (201, f"{ALL}/{answer.json['pitch']}"), answer.json
     found: dict[str, Any] = answer.json
     return found
 

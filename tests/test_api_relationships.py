@@ -62,6 +62,7 @@ def test_asked_twice_is_answered_twice(partner: Holder, creator: Holder, brand: 
     """Whoever asks again, of either side, hears how things stand, and that it was a replay."""
     again = brand.post(ALL, json={"creator": "youtube:ada"})
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
+    assert brand.get(again.headers["Location"]).json == again.json
     for word, status in (("accept", "accepted"), ("end", "ended"), ("block", "blocked")):
         first = creator.post(f"{ADA}/{word}")
         assert (first.status_code, first.json["status"]) == (200, status)
