@@ -98,14 +98,14 @@ def delete_attestations(given: dict[str, Any]) -> Response:
 @blp.response(200, AttestationsOut(), example={"network": "youtube", "attested": 812, "last_night": NIGHT})
 def get_attestations(asked: dict[str, Any]) -> Response:
     """How many accounts of a network are attested, and how far standing reached last night. Nobody is named."""
-    own(asked["network"])
+    own(asked["network"], where="network")
     return conditional.answer(reach(asked["network"]))
 
 
-def own(network: str) -> None:
-    """Raise Forbidden unless the key may act for the network."""
+def own(network: str, *, where: str = "/network") -> None:
+    """Raise Forbidden, naming where it was asked, unless the key may act for the network."""
     if not auth.current().may_act_for(network):
-        raise Forbidden(f"this key may not act for {network}", pointer="/network")
+        raise Forbidden(f"this key may not act for {network}", pointer=where)
 
 
 def reach(network: str) -> dict[str, Any]:

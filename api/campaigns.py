@@ -36,6 +36,18 @@ class Amount(ma.fields.Field[int]):
         return int(whole) * MICROS + int(places.ljust(6, "0"))
 
 
+class Fits(ma.fields.Dict):
+    """Shares by name. What is wrong is told of the name it stands under, where marshmallow adds `key` or `value`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            return super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
+        except ma.ValidationError as error:
+            if not isinstance(error.messages, dict):
+                raise
+            raise ma.ValidationError({name: list(told.values()) for name, told in error.messages.items()}) from error
+
+
 class CampaignIn(BrandIn):
     """A campaign that might be. Creators named by network are asked on that network, others on their only one."""
 
@@ -79,7 +91,7 @@ class CampaignIn(BrandIn):
             "description": "where `fits` tells no other",
         },
     )
-    fits = ma.fields.Dict(
+    fits = Fits(
         keys=fields.SafeString(longest=300),
         values=Share(metadata={"type": "string", "pattern": f"^{WRITTEN}$"}),
         load_default=dict,

@@ -92,6 +92,8 @@ def _received(limit: int) -> bytes:
     """What came over the wire, whole. A body that says its length and is too long is not read at all."""
     if request.content_length is None:
         request.max_content_length = limit + 1  # at its own limit werkzeug would cut such a body and say nothing
+    elif request.content_length > limit:
+        raise TooLarge(f"the body is longer than {limit} bytes")
     try:
         data = request.get_data(cache=False)
     except (ClientDisconnected, ParseException) as broken:

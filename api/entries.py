@@ -14,6 +14,7 @@ from api.conditional import documented
 from api.disputes import concerns
 from ledger import disputes, kinds, notation, queries
 from ledger.disputes import Dispute
+from ledger.errors import NotFound
 from ledger.readers import Reader
 from ledger.statements import SETTLEMENT, Recomputed, StatementLine
 
@@ -164,10 +165,17 @@ def line(reader: Reader, creator: str, meter: str, seq: int) -> dict[str, Any]:
         reader,
         creator_id=book.creator_id,
         meter=book.meter,
-        seq=min(seq, MOST_SEQ),
+        seq=reached(seq, book.meter),
         schedule=state.ledger().schedule(),
     )
     return show(told, disputed(reader, book, [told]).get(told.seq)) | {"recomputed": show_again(again)}
+
+
+def reached(seq: int, meter: str) -> int:
+    """The number of a line, as the database takes it. Raises NotFound for one that no book can reach."""
+    if seq > MOST_SEQ:
+        raise NotFound(f"no entry {seq} in the book {meter}")
+    return seq
 
 
 def disputed(reader: Reader, book: visibility.Book, lines: Sequence[StatementLine]) -> dict[int, Dispute]:

@@ -10,6 +10,7 @@ from flask import Response
 from api import auth, conditional, fields, state, visibility
 from api.blueprint import Blueprint
 from api.conditional import documented
+from api.entries import reached
 from ledger import checkpoints, notation, proofs
 from ledger.exports import shown
 from ledger.proofs import EntryProof
@@ -17,7 +18,6 @@ from ledger.readers import Reader
 from ledger.stored import EntryRow
 
 blp = Blueprint("proofs", __name__, description="That a line was in a checkpoint.")
-MOST_SEQ = 2**62
 HashedOut = ma.Schema.from_dict(
     {
         name: (ma.fields.Integer if kind in (int, int | None) else ma.fields.String)(
@@ -90,7 +90,7 @@ def proved(reader: Reader, creator: str, meter: str, seq: int, day: int | None) 
     tree = checkpoints.tree(settings.checkpoint_dir, day=on, keys=settings.signing_keys())
     line = {"creator_id": book.creator_id, "meter": book.meter}
     days = checkpoints.days(settings.checkpoint_dir)
-    return show(proofs.prove(reader, tree=tree, seq=min(seq, MOST_SEQ), days=days, **line))
+    return show(proofs.prove(reader, tree=tree, seq=reached(seq, book.meter), days=days, **line))
 
 
 def show(proof: EntryProof) -> dict[str, Any]:

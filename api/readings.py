@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import marshmallow as ma
@@ -11,7 +12,9 @@ from flask import Response
 from api import auth, conditional, creators, cursors, encoding, fields, state
 from api.blueprint import Blueprint
 from api.creators import NAMED, SLUG, SLUG_PATTERN
+from api.problems import InvalidRequest
 from ledger import notation, readings
+from ledger.errors import InvalidEvent
 from ledger.readers import Reader
 from ledger.readings import MOST_AT_ONCE, Reading
 
@@ -132,10 +135,13 @@ def of(given: dict[str, Any]) -> Reading:
 
 
 def keep(creator_id: str, told: list[Reading]) -> list[dict[str, str]]:
-    """Keep readings of a creator; returns them as JSON carries them. Raises InvalidEvent."""
+    """Keep readings of a creator; returns them as JSON carries them. Raises InvalidRequest."""
     ledger = state.ledger()
-    now_us = ledger.clock()
-    ledger.database.write(lambda session: readings.put(session, creator_id=creator_id, readings=told, now_us=now_us))
+    put = partial(readings.put, creator_id=creator_id, readings=told, now_us=ledger.clock())
+    try:
+        ledger.database.write(put)
+    except InvalidEvent as refused:
+        raise InvalidRequest(refused.errors) from refused
     return [show(one) for one in told]
 
 

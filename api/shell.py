@@ -72,6 +72,8 @@ class Shell:
             nonlocal answered, rule
             asked = environ.get("werkzeug.request")  # Flask forgets it right after
             answered, rule = int(status[:3]), asked.url_rule if asked else None
+            if answered == 204:  # nothing, of no type
+                headers = [pair for pair in headers if pair[0] != "Content-Type"]
             headers += (*guard(headers, self.guards), *environ.get(RATE_LIMIT, ()))
             headers.append(("X-Request-Id", request_id))
             return start_response(status, headers, *more)

@@ -96,6 +96,12 @@ def test_strangers_count_for_little_once_somebody_is_attested(
     assert reply("fan-4", "r5") == "5.000000"
 
 
+def test_whose_network_it_is_not_hears_where_they_named_it(other_partner: Holder) -> None:
+    """In a query there is no pointer: the parameter is named."""
+    refused = other_partner.get(f"{PATH}?network=youtube")
+    assert (refused.status_code, refused.json["errors"][0]["parameter"]) == (403, "network")
+
+
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 def test_only_the_networks_own_partner_attests(other_partner: Holder, brand: Holder, method: str) -> None:
     """Another network's partner hears that it may not act for this one, a brand that it lacks the scope."""

@@ -201,3 +201,9 @@ def test_the_last_of_ten_thousand_undoes_an_atomic_batch(partner: Holder, books:
     assert [(line["line"], line["code"]) for line in answer.json["results"]] == [(10_000, "external_ref_reused")]
     assert stored(books) == []
     assert partner.post(f"{BATCH}?atomic=true", json=told).json["posted"] == 9_999
+
+
+def test_a_body_over_the_limit_is_told_the_limit(partner: Holder) -> None:
+    """Whoever sends too much hears how much may be sent."""
+    refused = partner.post("/v1/events/batch", data=b" " * 10_000_001, content_type="application/json")
+    assert (refused.status_code, refused.json["detail"]) == (413, "the body is longer than 10000000 bytes")

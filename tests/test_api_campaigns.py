@@ -180,6 +180,10 @@ def test_a_better_fit_draws_the_pitch(brand: Holder, three: dict[str, str]) -> N
     assert brand.post("/v1/campaigns/plan", json=body).json["schedule"][0]["creator"] == "youtube:mary"
     stray = brand.post("/v1/campaigns/plan", json=body | {"fits": {"youtube:ada": "1"}})
     assert (stray.status_code, stray.json["errors"][0]["pointer"]) == (422, "/fits")
+    for wrong, where in ((0.5, "/fits/youtube:mary"), ("2", "/fits/youtube:mary")):
+        refused = brand.post("/v1/campaigns/plan", json=body | {"fits": {"youtube:mary": wrong}})
+        assert (refused.status_code, [one["pointer"] for one in refused.json["errors"]]) == (422, [where])
+    assert brand.post("/v1/campaigns/plan", json=body | {"fits": []}).json["errors"][0]["pointer"] == "/fits"
 
 
 def test_clear_disclosure_and_a_friend_never_cost_more(brand: Holder, books: Database, three: dict[str, str]) -> None:

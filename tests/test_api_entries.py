@@ -75,8 +75,10 @@ def test_one_line_is_worked_out_again(partner: Holder, told: str) -> None:
 
 @pytest.mark.parametrize("place", ["network:youtube/99", f"network:youtube/{10**30}", "network:tiktok/1", "x/1"])
 def test_a_line_that_is_not_there(partner: Holder, told: str, place: str) -> None:
-    """Beyond the last line, and in a book that is not hers, there is nothing."""
-    assert partner.get(f"{ADA}/{place}").status_code == 404
+    """Beyond the last line, and in a book that is not hers, there is nothing; the line is named as it was asked for."""
+    absent = partner.get(f"{ADA}/{place}")
+    assert absent.status_code == 404
+    assert not place.startswith("network:youtube") or f"no entry {place.split('/')[1]} in" in absent.json["detail"]
 
 
 def test_a_statement_is_what_the_document_says(partner: Holder, creator: Holder, told: str) -> None:

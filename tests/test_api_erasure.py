@@ -117,7 +117,7 @@ def test_whoever_speaks_for_a_creator_may_erase_them(
     """204 without a body; from then on they are nobody, and every line of their books still proves."""
     holder: Holder = request.getfixturevalue(who)
     answer = holder.delete(f"/v1/creators/{ada}")
-    assert (answer.status_code, answer.data) == (204, b"")
+    assert (answer.status_code, answer.data, "Content-Type" in answer.headers) == (204, b"", False)
     assert verified(app)
     assert herself.get(f"/v1/creators/{ada}").status_code == 401
 

@@ -54,7 +54,7 @@ def test_what_cannot_be_a_reading_is_refused(
 ) -> None:
     """Each refusal names the place, and nothing is kept."""
     answer = partner.put(ADA, json={"readings": [reading(**wrong)]})
-    assert answer.status_code == 422
+    assert (answer.status_code, answer.json["code"]) == (422, "invalid_request")
     assert pointer in [error["pointer"] for error in answer.json["errors"]]
     assert partner.get(ADA).json["readings"] == []
 
