@@ -173,7 +173,9 @@ def change(session: Session, webhook_id: str, given: dict[str, Any]) -> Webhook:
     """Change one. Raises NotFound, PreconditionRequired, Stale, InvalidWebhook."""
     found = known(session, webhook_id)
     conditional.check_match(found.version, "the webhook")
-    return webhooks.amend(session, webhook=found, private=state.ledger().settings.webhook_private_networks, **given)
+    ledger = state.ledger()
+    told = {"private": ledger.settings.webhook_private_networks, "now_us": ledger.clock(), **given}
+    return webhooks.amend(session, webhook=found, **told)
 
 
 def end(session: Session, webhook_id: str) -> None:

@@ -26,6 +26,7 @@ STATUSES = ("enabled", "paused")
 NO_WEBHOOK = "there is no such webhook, or none that this key reaches"
 MOST, MOST_FILTERS, LONGEST_URL = 20, 100, 2_000
 OVERLAP_US, MOST_OVERLAP_US = 24 * HOUR_US, 7 * 24 * HOUR_US
+_DUE_SQL = "UPDATE delivery SET next_at_us = ? WHERE webhook_id = ? AND status = 'waiting' AND next_at_us > ?"
 _INSERT_SQL = (
     "INSERT INTO webhook (webhook_id, role, owner, networks, url, types, meters, note, created_at_us, status, version,"
     " secret_generation, secret_overlap_until_us, sequence, failing_since_us, quiet_until_us, lease, leased_until_us)"
@@ -156,19 +157,25 @@ def amend(
     *,
     webhook: Webhook,
     private: bool,
+    now_us: int,
     url: str | None = None,
     types: Sequence[str] | None = None,
     meters: Sequence[str] | None = None,
     note: str | None = None,
     status: str | None = None,
 ) -> Webhook:
-    """Change what is given. Raises InvalidWebhook, or Stale where it was changed since it was read."""
+    """Change what is given; what waits for one that is enabled again goes at once, retries too.
+
+    Raises InvalidWebhook, or Stale where it was changed since it was read.
+    """
     chosen = webhook.types if types is None else types, webhook.meters if meters is None else meters
     _check(webhook.role, url or webhook.url, *chosen, private=private or url is None)
     values = (url or webhook.url, _stored(chosen[0]), _stored(chosen[1]))
     rest = (webhook.note if note is None else note, status or webhook.status)
     sets = "url = ?, types = ?, meters = ?, note = ?, status = ?, quiet_until_us = 0"
     _change(session, webhook, sets, (*values, *rest))
+    if (webhook.status, status) == ("paused", "enabled"):
+        db.execute(session, _DUE_SQL, (now_us, webhook.webhook_id, now_us))
     return find(session, webhook_id=webhook.webhook_id, role=webhook.role, owner=webhook.owner)
 
 

@@ -165,8 +165,9 @@ def test_a_receiver_that_is_gone_is_paused(database: Database) -> None:
     assert (paused.status, paused.version) == ("paused", webhook.version + 1)
     assert take(database, webhook, 10 + HOUR_US) is None
     assert ready(database, 10 + HOUR_US) == []
-    database.write(lambda session: webhooks.amend(session, webhook=paused, private=True, status="enabled"))
-    assert sent(database, webhook, 10 + HOUR_US, 200) == [1]
+    enable = partial(webhooks.amend, webhook=paused, private=True, status="enabled", now_us=20)
+    database.write(enable)
+    assert sent(database, webhook, 20, 200) == [1]  # at once: whoever enables it has put right what was wrong
 
 
 @pytest.mark.parametrize(("asked_us", "waits_us"), [(HOUR_US, HOUR_US), (1_000 * HOUR_US, 24 * HOUR_US)])

@@ -501,7 +501,7 @@ def test_a_brands_book_is_told_of_on_all_its_networks_or_none(counter: Counter) 
 def test_messages_wait_for_a_webhook_that_is_paused(counter: Counter) -> None:
     """A pause loses nothing: what happens meanwhile is put on its way and waits."""
     webhook = hook(counter)
-    counter.database.write(lambda s: webhooks.amend(s, webhook=webhook, private=False, status="paused"))
+    counter.database.write(lambda s: webhooks.amend(s, webhook=webhook, private=False, now_us=1, status="paused"))
     post(counter, "breach", "a", 0, severity=2)
     relay(counter)
     assert came(counter, webhook) == ["breach.recorded", "balance.changed"]
