@@ -26,6 +26,7 @@ IF_MATCH = {
     "schema": {"type": "string"},
     "example": '"1"',
 }
+IF_GIVEN = IF_MATCH | {"required": False, "description": "the ETag as it was read; another version is then not touched"}
 
 
 def answer(body: object) -> Response:
@@ -61,6 +62,12 @@ def check_match(version: int | str, what: str) -> None:
         raise PreconditionRequired("send the ETag that you read as If-Match")
     if not request.if_match.contains(str(version)):
         raise Stale(f"{what} was changed since you read it: read it again")
+
+
+def check_given(version: int | str, what: str) -> None:
+    """See that a caller who names a version means the one there is. Raises Stale naming `what`."""
+    if request.if_match:
+        check_match(version, what)
 
 
 def documented(schema: ma.Schema, **more: Any) -> Callable[[F], F]:

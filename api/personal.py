@@ -9,8 +9,9 @@ from typing import IO, Any
 
 from flask import Response, stream_with_context
 
-from api import auth, creators, state
+from api import auth, conditional, creators, state
 from api.blueprint import Blueprint
+from api.conditional import IF_GIVEN
 from ledger import erasure, personal
 from ledger.creators import Enrolled
 from ledger.errors import Forbidden
@@ -43,6 +44,8 @@ def get_export(creator: str) -> Response:
 
 @blp.delete("/v1/creators/<string:creator>", parameters=creators.NAMED)
 @auth.requires("creators:erase")
+@blp.doc(parameters=[IF_GIVEN])
+@blp.alt_response(412, "PRECONDITION_FAILED")
 @blp.response(204, description="Erased, now or before")
 def delete_creator(creator: str) -> Response:
     """Erase a creator: names, texts, events and ties go, the books stay as nobody's.
@@ -80,7 +83,8 @@ def word_of(key: Key) -> str:
 
 
 def erase(found: Enrolled) -> None:
-    """Erase a creator."""
+    """Erase a creator. Raises Stale where another version was meant."""
+    conditional.check_given(creators.tag(found), "the creator")
     ledger = state.ledger()
     schedule = ledger.schedule()
     told: dict[str, Any] = {"creator_id": found.creator_id, "erased_by": word_of(auth.current())}

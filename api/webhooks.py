@@ -9,7 +9,7 @@ from flask import Response
 
 from api import auth, conditional, cursors, encoding, state
 from api.blueprint import Blueprint
-from api.conditional import IF_MATCH, PLACE, TAG
+from api.conditional import IF_GIVEN, IF_MATCH, PLACE, TAG
 from api.webhook_documents import (
     ASKED,
     MADE,
@@ -90,6 +90,8 @@ def patch_webhook(given: dict[str, Any], webhook: str) -> Response:
 
 @blp.delete("/v1/webhooks/<string:webhook>", parameters=NAMED)
 @auth.requires("webhooks:write")
+@blp.doc(parameters=[IF_GIVEN])
+@blp.alt_response(412, "PRECONDITION_FAILED")
 @blp.response(204, description="It is gone, with all that was on its way to it")
 def delete_webhook(webhook: str) -> Response:
     """Delete a webhook. What was on its way to it is not sent."""
@@ -179,8 +181,10 @@ def change(session: Session, webhook_id: str, given: dict[str, Any]) -> Webhook:
 
 
 def end(session: Session, webhook_id: str) -> None:
-    """Delete one. Raises NotFound."""
-    webhooks.delete(session, webhook_id=known(session, webhook_id).webhook_id)
+    """Delete one. Raises NotFound, Stale."""
+    found = known(session, webhook_id)
+    conditional.check_given(found.version, "the webhook")
+    webhooks.delete(session, webhook_id=found.webhook_id)
 
 
 def rotate(session: Session, webhook_id: str, *, overlap_hours: int) -> Webhook:

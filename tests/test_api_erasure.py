@@ -239,3 +239,5 @@ def test_who_joins_anew_shares_no_tag_with_who_was_erased(key_for: Callable[...,
     assert acme.post("/v1/creators", json=JOINED).status_code == 201
     assert acme.get(path, headers={"If-None-Match": read}).status_code == 200
     assert acme.patch(path, json={"display_name": "Eve"}, headers={"If-Match": read}).status_code == 412
+    assert acme.delete(path, headers={"If-Match": read}).status_code == 412
+    assert acme.delete(path, headers={"If-Match": acme.get(path).headers["ETag"]}).status_code == 204

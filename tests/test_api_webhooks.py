@@ -252,6 +252,7 @@ def test_a_change_needs_what_was_read(partner: Holder) -> None:
     assert (changed.status_code, changed.json["note"], changed.json["types"]) == (200, "second", ["pitch.*"])
     assert changed.headers["ETag"] != first["If-Match"]
     assert partner.patch(at(made), json={"note": "third"}, headers=first).status_code == 412
+    assert partner.delete(at(made), headers=first).status_code == 412
     wrong = partner.patch(at(made), json={"url": "https://10.0.0.1/"}, headers=tag(partner, made))
     assert (wrong.status_code, wrong.json["errors"][0]["pointer"]) == (422, "/url")
     again = partner.patch(at(made), json={"types": [], "status": "enabled"}, headers=tag(partner, made))
