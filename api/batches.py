@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from flask import Response, request
 
-from api import cloudevents, encoding, metrics, problems, receipts, state
+from api import auth, cloudevents, encoding, metrics, problems, receipts, state
 from api.problems import InvalidRequest, TooLarge
 from ledger import posting
 from ledger.db import Session
@@ -107,7 +107,8 @@ def post_events(
             raise AtomicRefused(given)
         return given
 
-    return ledger.database.write(posted) if events or not keep else []
+    given = ledger.database.write(posted) if events or not keep else []
+    return receipts.as_known(given, [event.creator for event in events], auth.current())
 
 
 def shown() -> Callable[[Receipt], dict[str, Any]]:

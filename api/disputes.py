@@ -9,13 +9,13 @@ from uuid import UUID
 import marshmallow as ma
 from flask import Response
 
-from api import auth, conditional, creators, cursors, encoding, event_documents, events, fields, state
+from api import auth, conditional, creators, cursors, encoding, event_documents, events, fields, receipts, state
 from api.blueprint import Blueprint
 from api.conditional import PLACE
 from ledger import disputes, ids, notation, reversals
 from ledger.disputes import LONGEST_REASON, PREFIX, STATUSES, Dispute
 from ledger.errors import Forbidden, NotFound
-from ledger.events import Receipt
+from ledger.events import CreatorRef, Receipt
 from ledger.keys import Key
 from ledger.kinds.reversal import WHY
 from ledger.readers import Reader
@@ -290,6 +290,7 @@ def reverse(creator: str, *, event: str, why: str, external_ref: str) -> Receipt
             pepper=ledger.pepper,
         )
     )
+    (receipt,) = receipts.as_known([receipt], [CreatorRef(creator_id)], key)
     errors = tuple((pointer.removeprefix("/facts"), what) for pointer, what in receipt.errors)
     return replace(receipt, errors=errors)
 

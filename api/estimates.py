@@ -224,17 +224,20 @@ def in_sight(shelf: Shelf | None, key: Key) -> Shelf | None:
             key, creator_id=shelf.creator_id, visibility=shelf.visibility, networks=(auth.network_of(meter),)
         )
     )
-    return replace(shelf, meters=meters) if meters else None
+    return replace(shelf, meters=meters, whole=len(meters) == len(shelf.meters)) if meters else None
 
 
 def as_known(subject: Subject, shelf: Shelf, key: Key) -> Subject:
     """A book as a key may know it: how a brand stands is between the two and the creator's networks.
 
-    To anybody else it is a stranger, and so it is to itself where it was kept away before it ever came.
+    To anybody else it is a stranger, and so it is to itself where it was kept away before it ever came. What
+    the brand's own book holds is for whoever acts for all of these networks.
     """
     networks = [auth.network_of(meter) for meter in shelf.meters]
-    if auth.may_read(key, creator_id=shelf.creator_id, visibility="private", networks=networks):
+    if shelf.whole and auth.speaks_for_all(key, creator_id=shelf.creator_id, networks=networks):
         return subject
+    if auth.may_read(key, creator_id=shelf.creator_id, visibility="private", networks=networks):
+        return replace(subject, beside=None)
     known = subject.relationship
     if key.role == "brand" and known is not None and relationships.met(known):
         return subject

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import marshmallow as ma
 
 from api import fields, state
-from api.auth import network_of
+from api.auth import network_of, speaks_for_all
 from api.blueprint import pointers
 from ledger import events, lookups, notation
 from ledger.errors import Forbidden, InvalidEvent
-from ledger.events import NewEvent, Receipt
+from ledger.events import CreatorRef, NewEvent, Receipt
 from ledger.keys import Key
 
 REQUIRED = frozenset(("creator", "kind", "external_ref", "occurred_at"))
@@ -81,6 +82,27 @@ def elsewhere(events: Sequence[NewEvent], key: Key) -> dict[int, Forbidden]:
 def _is_open(event: NewEvent, key: Key) -> bool:
     everywhere = key.role == "operator" and not key.networks
     return event.creator.network is None and not network_of(event.meter) and not everywhere
+
+
+def as_known(given: Sequence[Receipt], whose: Sequence[CreatorRef], key: Key) -> list[Receipt]:
+    """Receipts without lines of brands' books that a key may not read: of creators who are on other networks too."""
+    asked = {
+        place: whose[place]
+        for place, receipt in enumerate(given)
+        if not key.is_everywhere and any(not network_of(posted.meter) for posted in receipt.entries)
+    }
+    if not asked:
+        return list(given)
+    networks = state.ledger().database.read(lambda reader: lookups.networks(reader, set(asked.values())))
+    known = {
+        ref for ref, held in networks.items() if speaks_for_all(key, creator_id=ref.creator_id or "", networks=held)
+    }
+    return [
+        replace(receipt, entries=tuple(posted for posted in receipt.entries if network_of(posted.meter)))
+        if place in asked and asked[place] not in known
+        else receipt
+        for place, receipt in enumerate(given)
+    ]
 
 
 def explain(given: Any) -> InvalidEvent:

@@ -87,12 +87,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A creator's network books by name, and who may know of them: everybody, or a brand that was let in."""
+    """A creator's network books by name, `whole` where all, and who may know: everybody, or a brand that was let in."""
 
     creator_id: str
     visibility: str
     let_in: bool
     meters: tuple[str, ...]
+    whole: bool = True
 
 
 def shelves(session: Session, refs: Sequence[CreatorRef], *, brand: str) -> list[Shelf | None]:

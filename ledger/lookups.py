@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import orjson
 
 from ledger import db
 from ledger.db import Reading, Row, Session
-from ledger.events import NewEvent, Posted, Receipt, differing_field
+from ledger.events import CreatorRef, NewEvent, Posted, Receipt, differing_field
 
 Ref = tuple[str, str, str]
 
@@ -41,6 +41,15 @@ def followers(session: Reading, keys: Iterable[tuple[str | None, str]]) -> dict[
     )
     rows = db.fetch_keyed(session, sql, ("id", "text"), sorted(keys, key=str))
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+def networks(session: Reading, refs: Collection[CreatorRef]) -> dict[CreatorRef, list[str]]:
+    """The networks of creators by the names they were asked for under; of nobody's name none."""
+    found = accounts(session, {(ref.network, ref.external_id or "") for ref in refs if ref.network is not None})
+    ids = {ref: ref.creator_id or found.get((ref.network or "", ref.external_id or ""), (None,))[0] for ref in refs}
+    sql = "SELECT a.creator_id, a.network FROM {keys} CROSS JOIN account a WHERE a.creator_id = k.c0"
+    rows = db.fetch_keyed(session, sql, ("id",), [(one,) for one in sorted({one for one in ids.values() if one})])
+    return {ref: [network for creator_id, network in rows if creator_id == one] for ref, one in ids.items()}
 
 
 def attested(session: Session) -> frozenset[str]:

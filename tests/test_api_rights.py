@@ -255,6 +255,27 @@ def test_nobody_lets_a_brand_into_the_books_of_another(world: World) -> None:
         world.restore()
 
 
+def test_no_receipt_and_no_estimate_tells_what_a_brands_book_holds(world: World) -> None:
+    """Who acts for some of a creator's networks tells of the brand there, and hears of that network's book alone."""
+    cleo, at = world.names["cleo"]["id"], {"occurred_at": "2026-11-23T12:00:00Z"}
+    met = {"creator": cleo, "meter": "brand:nike", "kind": "exchange", "external_ref": "met", "facts": {}, **at}
+    facts = {"facts": {"brand": "nike", "disclosure": "clear"}}
+    undo = {"creator": cleo, "event": "p", "external_ref": "undo"}
+    for role in (*SOME, "operator"):
+        network = "youtube" if role == "partner" else "tiktok"
+        pitch = {"creator": f"{network}:cleo1", "kind": "pitch", "external_ref": "p", **facts, **at}
+        asked = {"creator": f"{network}:cleo1", "brand": "nike", "disclosure": "clear", "fit": "0.7"}
+        told = world.send(role, "POST", "/v1/events/batch", [met, pitch], {}).json["results"]
+        for path, body in (("events", met), ("events", pitch), ("reversals", undo)):
+            told.append(world.send(role, "POST", f"/v1/{path}", body, {}).json)
+        meters = {entry["meter"] for receipt in told for entry in receipt["entries"]}
+        beside = world.send(role, "POST", "/v1/estimates", asked, {}).json["relationship"]
+        assert (f"network:{network}" in meters, beside["status"]) == (True, "accepted"), role
+        assert ("brand:nike" in meters) == (beside["p50"] is not None) == (role == "operator"), role
+        assert (beside["standing"] == beside["points"] == "0.000000") == (role != "operator"), role
+        world.restore()
+
+
 def test_what_a_brands_book_holds_is_for_whoever_reads_it(world: World) -> None:
     """Who acts for some of a creator's networks sees how a brand stands, and neither amounts nor where they are."""
     cleo = world.names["cleo"]["id"]
