@@ -259,7 +259,8 @@ def _in_columns(known: Format, invalid: InvalidEvent) -> str:
     """What is wrong with an event, by the columns of the file where it has some."""
     if not known.columns:
         return invalid.detail
-    return "; ".join(f"column {known.columns.get(where, where)!r}: {what}" for where, what in invalid.errors)
+    named = [f"column {known.columns[where]!r}: {what}" for where, what in invalid.errors if where in known.columns]
+    return "; ".join(named) or invalid.detail  # what no column says, such as the meter, follows from those that do
 
 
 def _times_told(latest: dict[tuple[str, str], Latest], run: Run, told: Told, number: int) -> int:

@@ -90,6 +90,7 @@ def altered(proof: dict[str, Any], *path: Any) -> None:
         ("entry", "kind"),
         ("entry", "factors"),
         ("entry", "prev_hash"),
+        ("entry", "hash"),
         ("links", 0),
         ("leaf", "seq"),
         ("leaf", "head"),
@@ -103,11 +104,23 @@ def altered(proof: dict[str, Any], *path: Any) -> None:
 def test_nothing_else_can_be_proved_by_it(
     partner: Holder, told: str, checkpoint: Callable[[], str], tmp_path: Path, path: tuple[Any, ...]
 ) -> None:
-    """Whatever is altered in a proof, it leads nowhere."""
+    """Whatever is altered in a proof, it leads nowhere, and the script says so in one sentence."""
     checkpoint()
     proof = partner.get(f"{ADA}/3/proof").json
     altered(proof, *path)
-    assert followed(proof, tmp_path).returncode == 1
+    run = followed(proof, tmp_path)
+    assert (run.returncode, run.stderr.count("\n")) == (1, 1)
+
+
+def test_a_path_that_is_too_short_leads_nowhere(
+    partner: Holder, told: str, checkpoint: Callable[[], str], tmp_path: Path
+) -> None:
+    """A proof that lost a piece is told from one that holds, in one sentence."""
+    checkpoint()
+    proof = partner.get(f"{ADA}/3/proof").json
+    proof["path"].pop()
+    run = followed(proof, tmp_path)
+    assert (run.returncode, run.stderr) == (1, "the book does not lead to the root of the checkpoint\n")
 
 
 def test_a_line_waits_for_the_next_checkpoint(

@@ -142,6 +142,15 @@ def test_a_bad_line_is_named_by_number_and_column(sqlite_url: str, tmp_path: Pat
     database.dispose()
 
 
+def test_what_no_column_says_is_not_named_as_one(sqlite_url: str, tmp_path: Path) -> None:
+    """A creator who cannot be is named by the column alone, not by the meter that follows from it."""
+    database = db.Database(sqlite_url)
+    ((_, why),) = bring(database, written(tmp_path, HEAD + "u,like,a\0b,1767261600,x\n")).bad
+    assert why.startswith("column 'Channel': ")
+    assert "/meter" not in why
+    database.dispose()
+
+
 def test_a_number_that_is_none_names_its_column(sqlite_url: str, tmp_path: Path) -> None:
     """Facts that have to be whole numbers or flags are refused as anything else."""
     database = db.Database(sqlite_url)

@@ -512,6 +512,16 @@ def test_the_script_names_the_line(exported: bytes, tmp_path: Path, wrong: Calla
     assert run.stderr.startswith(f"line {at + 1}: ")
 
 
+@pytest.mark.parametrize(("half", "why"), [(True, "line 2: it is no JSON"), (False, "there is no book")])
+def test_the_script_takes_no_half_of_a_file(exported: bytes, tmp_path: Path, half: bool, why: str) -> None:
+    """A file that was cut off in a line, or is empty, is not passed over."""
+    path = tmp_path / "books.jsonl"
+    lines = exported.splitlines(keepends=True)
+    path.write_bytes(lines[0] + lines[1][:-9] if half else b"")
+    run = checked(path)
+    assert (run.returncode, run.stderr[: len(why)]) == (1, why)
+
+
 # The command line
 
 

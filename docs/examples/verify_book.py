@@ -54,7 +54,10 @@ def check(lines: Iterable[str]) -> None:
     """Go through the lines, print each book with its last hash, and stop at the first thing wrong."""
     book, seq, head = None, 0, GENESIS
     for number, line in enumerate(lines, 1):
-        told = json.loads(line)
+        try:
+            told = json.loads(line)
+        except ValueError:
+            sys.exit(f"line {number}: it is no JSON, or was cut off")
         if "entry" in told:
             if wrong := wrong_with(told["entry"], told.get("event"), book or told["entry"], seq, head):
                 sys.exit(f"line {number}: {wrong}")
@@ -63,6 +66,8 @@ def check(lines: Iterable[str]) -> None:
             sys.exit(f"line {number}: the book {book['meter']} ends at entry {seq}, but is said to have {book['seq']}")
         if book and ("book" in told or "end" in told):
             print(book["creator_id"], book["meter"], seq, head)
+        if "end" in told and not book:
+            sys.exit("there is no book in it")
         if "book" in told:
             book, seq, head = told["book"], 0, GENESIS
 

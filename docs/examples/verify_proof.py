@@ -32,6 +32,8 @@ entry, leaf, place, last = proof["entry"], proof["leaf"], proof["index"], proof[
 # The line, and each line after it up to the last one that the checkpoint saw.
 texts = [bytes.fromhex(entry[name]) if name in HEXADECIMAL else (entry[name] or "").encode() for name in TEXTS]
 head = hashed(packed([entry[name] or 0 for name in NUMBERS], texts))
+if head.hex() != entry["hash"]:
+    sys.exit("the line's hash is not that of what it says")
 for link in proof["links"]:
     head = hashed(bytes.fromhex(link) + head)
 if head.hex() != leaf["head"] or leaf["seq"] != entry["seq"] + len(proof["links"]):
@@ -44,7 +46,7 @@ node = hashed(b"\x00" + packed([leaf["seq"]], [leaf["creator_id"].encode(), leaf
 path = [bytes.fromhex(beside) for beside in proof["path"]]
 while last > 0:
     if place % 2 or place < last:
-        beside = path.pop(0)
+        beside = path.pop(0) if path else b""
         node = hashed(b"\x01" + beside + node if place % 2 else b"\x01" + node + beside)
     place, last = place // 2, last // 2
 if path or node.hex() != proof["checkpoint"]["root"]:
