@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
@@ -21,6 +20,7 @@ from api import metrics
 from api.limits import HEADERS as RATE_LIMIT
 from api.problems import FAILURE, KEY_ID
 from ledger import failures
+from ledger.processes import Stderr
 from ledger.settings import Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -103,7 +103,7 @@ def log() -> Any:
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.BytesLoggerFactory(os.fdopen(2, "wb", buffering=0, closefd=False)),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", Stderr())),
     )
     return structlog.get_logger().bind()
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from threading import Thread
+from typing import TextIO, cast
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from jobs.schedule import scheduler
 from jobs.tasks import Desk
 from ledger import failures
 from ledger.db import Database
+from ledger.processes import Stderr
 from ledger.settings import settings
 
 PROCESSORS = (
@@ -34,7 +36,7 @@ def now_us() -> int:
 def configure_logs() -> None:
     """One JSON object a line on stderr."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    structlog.configure(processors=PROCESSORS, logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
+    structlog.configure(processors=PROCESSORS, logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Stderr())))
 
 
 def main() -> None:

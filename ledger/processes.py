@@ -29,6 +29,19 @@ def server(*, bind: str, workers: int | None) -> tuple[str, ...]:
     return (sys.executable, "-m", "gunicorn", *config, *chosen, "wsgi:app")
 
 
+class Stderr:
+    """Where logs go. What cannot be written there (a full disk, a reader that is gone) is lost, and stops no work."""
+
+    def write(self, line: str | bytes) -> int:
+        """Write a line at once."""
+        with suppress(OSError):
+            os.write(2, line.encode() if isinstance(line, str) else line)
+        return len(line)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
 @dataclass(slots=True)
 class Child:
     """A process of ours. What it says on stderr is added to `log`, or goes where ours goes."""
@@ -122,7 +135,8 @@ class Service:
             self.main.start()
             while not self.stopping and self.main.ended() is None:
                 if not up and (up := is_up()):
-                    when_up()
+                    with suppress(OSError):  # a terminal that is gone is no reason to end
+                        when_up()
                 for child in self.beside if up else ():
                     child.keep(time.monotonic())
                 time.sleep(TICK_S)

@@ -83,6 +83,29 @@ def test_a_scheduler_that_fails_is_started_again(sqlite_url: str, tmp_path: Path
         assert service.send("GET", "/healthz")[0] == 200
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_that_takes_nothing_holds_up_nobody(sqlite_url: str, tmp_path: Path) -> None:
+    """The disk of the log is full: requests are answered as ever, and the scheduler runs."""
+    key = prepare(Database(sqlite_url), ["ada"])
+    (tmp_path / "service.log").symlink_to("/dev/full")
+    with serving(sqlite_url, key=key, folder=tmp_path) as service:
+        wait_until(lambda: scheduler_of(service) is not None)
+
+        assert [service.send("GET", "/v1/creators/youtube:ada")[0] for _ in range(3)] == [200] * 3
+        assert service.send("GET", "/v1/nowhere")[0] == 404
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_that_takes_nothing_ends_no_job() -> None:
+    """Not even what failed can be written down: the work goes on."""
+    told = "import structlog; from jobs.__main__ import configure_logs; configure_logs()"
+    told += "; structlog.get_logger('jobs').error('failed'); print('alive')"
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([sys.executable, "-c", told], stdout=subprocess.PIPE, stderr=full, check=False)
+
+    assert done.stdout == b"alive\n"
+
+
 def test_nothing_outlives_a_killed_serve(sqlite_url: str, tmp_path: Path) -> None:
     """Kill -9 of `serve` itself ends the server and the scheduler too."""
     key = prepare(Database(sqlite_url), ["ada"])
