@@ -241,7 +241,8 @@ def is_away(error: BaseException) -> bool:
     """True where the database cannot be reached or is not ready, so that the same may succeed later."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     away = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
-    return isinstance(cause, away) or (cause is not None and is_transient(cause))
+    is_damaged = type(cause) is sqlite3.DatabaseError  # what SQLite says of a file that it cannot read
+    return isinstance(cause, away) or is_damaged or (cause is not None and is_transient(cause))
 
 
 def register(app: Flask) -> None:

@@ -87,3 +87,13 @@ def test_workers_share_the_limit(database: Database, database_url: str, tmp_path
         minutes = int(time.time() // 60 - began // 60) + 1
     assert set(answers) == {200, 429}
     assert 40 <= answers.count(200) <= 40 * minutes
+
+
+def test_a_file_of_counts_that_cannot_be_read_is_503(app: Flask, partner: Holder) -> None:
+    """Calls cannot be counted for now: whoever asks is told to come again."""
+    books: Database = app.extensions["trust_ledger"].database
+    if not books.is_sqlite:
+        pytest.skip("slices are counted in the books' database")
+    Path(f"{books.url.database}-quota").write_bytes(b"no database" * 1_000)
+    answer = partner.get("/v1/policy")
+    assert (answer.status_code, answer.json["code"]) == (503, "unavailable")
