@@ -80,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application. Opens no connection and migrates nothing. Raises MissingSecret without a pepper."""
     settings = settings or process_settings()
     app = Flask(__name__)
+    app.url_map.merge_slashes = False  # an address with too many of them is none, and not sent elsewhere
     app.json = encoding.OrjsonProvider(app)
     app.config.update(
         MAX_CONTENT_LENGTH=settings.body_limit_bytes,

@@ -65,7 +65,17 @@ class ProfileIn(ma.Schema):
         falsy={False},
         metadata={"description": "listed where brands look for creators; false unless chosen, and for the public only"},
     )
-    topics = ma.fields.List(fields.SafeString(longest=60), validate=ma.validate.Length(max=20))
+    topics = ma.fields.List(
+        fields.SafeString(longest=60), validate=ma.validate.Length(max=20), metadata={"uniqueItems": True}
+    )
+
+    @ma.validates("topics")
+    def check_topics(self, topics: list[str], **_: object) -> None:
+        """Each once, as topics are looked for: capitals make no other topic."""
+        known = [listings.folded(topic) for topic in topics]
+        for place, topic in enumerate(known):
+            if topic in known[:place]:
+                raise ma.ValidationError({place: ["is there already"]})
 
 
 class EnrolIn(ProfileIn):

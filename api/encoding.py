@@ -49,7 +49,8 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
 def media_type(*accepted: str) -> str:
     """The body's media type. Raises WrongMediaType naming those that are accepted."""
     if request.mimetype not in accepted:
-        raise WrongMediaType(f"the body must be {' or '.join(accepted)}, not {request.mimetype or 'untyped'}")
+        sent = f"not {request.mimetype}" if request.mimetype else "and it came without a Content-Type"
+        raise WrongMediaType(f"the body must be {' or '.join(accepted)}, {sent}")
     return request.mimetype
 
 

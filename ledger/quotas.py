@@ -110,10 +110,9 @@ class Quotas:
 
 def beside(database: Database) -> Database:
     """Where the slices of a database's service are counted: itself, or on SQLite a file beside it."""
-    path = database.url.database
-    if not database.is_sqlite or not path or path == ":memory:":
+    if not database.is_sqlite:
         return database
-    own = Database(str(database.url.set(database=f"{path}-quota")))
+    own = Database(str(database.url.set(database=f"{database.url.database}-quota")))
     own.write(lambda session: session.connection().execute(CreateTable(QUOTA, if_not_exists=True)))
     return own
 

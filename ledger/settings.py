@@ -6,6 +6,7 @@ TRUST_LEDGER_CONFIG names the file; without it `var/trust-ledger.toml` is read w
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,7 @@ from sqlalchemy.exc import ArgumentError
 from ledger.errors import LedgerError
 
 PREFIX = "TRUST_LEDGER_"
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?")
 DATABASES = ("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")
 DEFAULT_FILE = Path("var/trust-ledger.toml")
 Secret = Literal["pepper", "signing_key"]
@@ -71,10 +73,21 @@ class Settings(BaseSettings):
             shown = "what is set" if "@" in url else repr(url)
             raise ValueError(f"{shown} is neither sqlite:///FILE nor postgresql://…")
         try:
-            make_url(url or DATABASES[0])
+            parts = make_url(url or DATABASES[0])
         except (ArgumentError, ValueError):
             raise ValueError("its host, port or options can't be read") from None
+        if url is not None and parts.drivername == "sqlite" and (parts.database or ":").startswith((":", "file:")):
+            raise ValueError("sqlite:/// must name a plain file: every process opens it by its path")
         return url
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Origins as browsers send them: no path, no pattern."""
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin like https://app.example or http://localhost:3000")
+        return origins
 
     @classmethod
     def settings_customise_sources(

@@ -127,7 +127,8 @@ def create(
 
     `private` is whether the operator lets webhooks go to private networks, and there without TLS.
     """
-    _check(role, url, types, meters, private=private)
+    _check(url, types, private=private, role=role)
+    _check_meters(meters, role=role, owner=owner, networks=networks)
     claims.alone(session, job="webhooks", now_us=now_us)  # of two at once, one sees the other
     if len(listed(session, role=role, owner=owner)) >= MOST:
         raise TooManyWebhooks(f"there are {MOST} webhooks already: delete one that is not needed")
@@ -169,7 +170,8 @@ def amend(
     Raises InvalidWebhook, or Stale where it was changed since it was read.
     """
     chosen = webhook.types if types is None else types, webhook.meters if meters is None else meters
-    _check(webhook.role, url or webhook.url, *chosen, private=private or url is None)
+    _check(url or webhook.url, chosen[0], private=private or url is None, role=webhook.role)
+    _check_meters(meters or (), role=webhook.role, owner=webhook.owner, networks=webhook.networks)
     values = (url or webhook.url, _stored(chosen[0]), _stored(chosen[1]))
     rest = (webhook.note if note is None else note, status or webhook.status)
     sets = "url = ?, types = ?, meters = ?, note = ?, status = ?, quiet_until_us = 0"
@@ -198,19 +200,29 @@ def _stored(chosen: Sequence[str]) -> str:
 # What is taken
 
 
-def _check(role: str, url: str, types: Sequence[str], meters: Sequence[str], *, private: bool) -> None:
+def _check(url: str, types: Sequence[str], *, private: bool, role: str) -> None:
     _check_url(url, private=private)
-    if len(types) > MOST_FILTERS or len(meters) > MOST_FILTERS:
-        raise InvalidWebhook(f"at most {MOST_FILTERS} types and as many meters")
+    if len(types) > MOST_FILTERS:
+        raise InvalidWebhook(f"at most {MOST_FILTERS} types", pointer="/types")
     known = messages.for_role(role)
     choices = {*known, *(f"{name.partition('.')[0]}.*" for name in known)}
     for place, name in enumerate(types):
         if name not in choices:
             told = f"{name!r} is no type that a {role} is told of: there are {', '.join(sorted(choices))}"
             raise InvalidWebhook(told, pointer=f"/types/{place}")
+
+
+def _check_meters(meters: Sequence[str], *, role: str, owner: str, networks: Collection[str]) -> None:
+    if len(meters) > MOST_FILTERS:
+        raise InvalidWebhook(f"at most {MOST_FILTERS} meters", pointer="/meters")
+    told = {("partner", "network"): networks, ("brand", "brand"): (owner,)}
     for place, meter in enumerate(meters):
         if not METER.fullmatch(meter):
             raise InvalidWebhook("must be network:<slug> or brand:<slug>", pointer=f"/meters/{place}")
+        kind, _, slug = meter.partition(":")
+        if slug not in told.get((role, kind), (slug,)):
+            reached = ", ".join(f"{kind}:{each}" for each in sorted(told[role, kind]))
+            raise InvalidWebhook(f"{meter} is none that is told of here: {reached}", pointer=f"/meters/{place}")
 
 
 def _check_url(url: str, *, private: bool) -> None:

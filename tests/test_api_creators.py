@@ -63,6 +63,7 @@ def test_an_account_and_a_handle_have_one_owner(partner: Holder) -> None:
         ({"accounts": [{"network": "youtube", "external_id": "x", "followers": True}]}, "/accounts/0/followers"),
         ({"accounts": [{"network": "youtube", "external_id": "x"}] * 2}, "/accounts/1"),
         ({"topics": ["x"] * 21}, "/topics"),
+        ({"topics": ["Jazz", "film", "jazz"]}, "/topics/2"),
         ({"colour": "red"}, "/colour"),
     ],
 )

@@ -37,6 +37,11 @@ def test_every_answer_is_guarded(client: FlaskClient, path: str) -> None:
     assert "Set-Cookie" not in answer.headers
 
 
+def test_an_address_is_taken_as_it_stands(client: FlaskClient) -> None:
+    """A slash too many leads nowhere: no answer sends to an address that was not asked for."""
+    assert client.get("/v1//creators").status_code == 404
+
+
 def test_behind_tls_browsers_are_told_to_stay_there(api_settings: Settings) -> None:
     """Where others reach the service by https, every answer says so for a year; else not."""
     for url, told in (("https://trust.example", "max-age=31536000"), ("http://127.0.0.1:8000", None)):

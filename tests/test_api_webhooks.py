@@ -145,6 +145,8 @@ def test_the_secret_is_kept_nowhere(app: Flask, partner: Holder, books: Database
         ({"types": ["pitch.held"] * 101}, "/types"),
         ({"meters": ["youtube"]}, "/meters/0"),
         ({"meters": ["network:*"]}, "/meters/0"),
+        ({"meters": ["network:youtube", "network:audio"]}, "/meters/1"),
+        ({"meters": ["brand:nike"] * 101}, "/meters"),
         ({"note": "x" * 201}, "/note"),
         ({"secret": "mine"}, "/secret"),
         ({"status": "paused"}, "/status"),
@@ -179,7 +181,10 @@ def test_a_brand_asks_for_no_more_than_it_may_know(brand: Holder, partner: Holde
     assert (refused.status_code, refused.json["code"]) == (422, "invalid_webhook")
     assert "pitch.held" in refused.json["detail"]
     assert "balance.changed, " not in refused.json["detail"]
-    assert make(brand, types=["pitch.held", "relationship.*", "policy.announced"])
+    other = brand.post("/v1/webhooks", json={"url": URL, "meters": ["brand:adidas"]})
+    assert (other.status_code, other.json["errors"][0]["pointer"]) == (422, "/meters/0")
+    assert "brand:nike" in other.json["detail"]
+    assert make(brand, types=["pitch.held", "relationship.*", "policy.announced"], meters=["brand:nike", "network:tv"])
     assert make(partner, types=list(TYPES))
 
 

@@ -223,6 +223,9 @@ def test_wrong_usage_is_exit_code_two(shell: Shell, words: list[str], named: str
         ),
         ({"TRUST_LEDGER_MIGRATION_URL": "mysql://me:hushhush@x/y"}, "migration_url: what is set is neither"),
         ({"TRUST_LEDGER_DATABASE_URL": "postgresql://x:port/y"}, "database_url: its host, port"),
+        ({"TRUST_LEDGER_DATABASE_URL": "sqlite:///:memory:"}, "database_url: sqlite:/// must name a plain file"),
+        ({"TRUST_LEDGER_DATABASE_URL": "sqlite:///file:x?uri=true"}, "database_url: sqlite:/// must name a plain file"),
+        ({"TRUST_LEDGER_CORS_ORIGINS": '["https://a.example/"]'}, "cors_origins: 'https://a.example/' is no origin"),
     ],
     ids=[
         "misspelt",
@@ -232,6 +235,9 @@ def test_wrong_usage_is_exit_code_two(shell: Shell, words: list[str], named: str
         "no database",
         "another engine",
         "a port that is none",
+        "memory",
+        "a URI",
+        "an origin with a path",
     ],
 )
 def test_a_wrong_setting_is_named(shell: Shell, setting: Mapping[str, str], named: str) -> None:

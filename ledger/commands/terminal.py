@@ -81,9 +81,7 @@ def complete_schedule_of(database: Database, *, today: int) -> Schedule:
 def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite database, None for any other."""
     parsed = make_url(normalise(url))
-    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        return None
-    return Path(str(parsed.database))
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
 
 
 def sentence(error: BaseException) -> str:
