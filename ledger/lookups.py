@@ -48,8 +48,10 @@ def networks(session: Reading, refs: Collection[CreatorRef]) -> dict[CreatorRef,
     found = accounts(session, {(ref.network, ref.external_id or "") for ref in refs if ref.network is not None})
     ids = {ref: ref.creator_id or found.get((ref.network or "", ref.external_id or ""), (None,))[0] for ref in refs}
     sql = "SELECT a.creator_id, a.network FROM {keys} CROSS JOIN account a WHERE a.creator_id = k.c0"
-    rows = db.fetch_keyed(session, sql, ("id",), [(one,) for one in sorted({one for one in ids.values() if one})])
-    return {ref: [network for creator_id, network in rows if creator_id == one] for ref, one in ids.items()}
+    held: dict[str | None, list[str]] = {}
+    for creator_id, network in db.fetch_keyed(session, sql, ("id",), [(one,) for one in {*ids.values()} if one]):
+        held.setdefault(str(creator_id), []).append(network)
+    return {ref: held.get(one, []) for ref, one in ids.items()}
 
 
 def attested(session: Session) -> frozenset[str]:
