@@ -135,7 +135,11 @@ def receiving(*script: Behaviour, then: Behaviour = OK, tls: ssl.SSLContext | No
 
         def do_POST(self) -> None:
             """Take what came, and behave."""
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # whoever sent it ended in the middle: it never came
+                self.close_connection = True
+                return
             with lock:
                 receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
                 behave = behaviours.pop(0) if behaviours else then

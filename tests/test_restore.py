@@ -382,7 +382,7 @@ def test_a_file_may_say_of_people_what_a_call_may(longest: bool) -> None:
     for told in (
         {"display_name": "a" * (200 + more)},
         {"topics": ["a" * (60 + more)]},
-        {"topics": ["a"] * (20 + more)},
+        {"topics": [f"topic {number}" for number in range(20 + more)]},
         {"handle": "a" * (64 + more)},
     ):
         call: dict[str, Any] = {"display_name": "A", "accounts": [{"network": "tv", "external_id": "a"}]}
