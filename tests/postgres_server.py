@@ -19,6 +19,7 @@ import psycopg
 
 LOCAL_ONLY = {"listen_addresses": "", "max_connections": "200", "shared_buffers": "128MB"}
 FAST_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 4_000_000_000
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
@@ -29,7 +30,8 @@ def running_postgres(*, durable: bool = False) -> Iterator[str]:
 
     It listens on a unix socket alone. `durable` keeps fsync on, for benchmarks that count a commit as safe.
     """
-    home = Path(tempfile.mkdtemp(prefix="tl-pg-"))  # short: a socket's path may hold 107 bytes
+    memory = None if durable or not _has_room(MEMORY) else MEMORY
+    home = Path(tempfile.mkdtemp(prefix="tl-pg-", dir=memory))  # short: a socket's path may hold 107 bytes
     try:
         account = _account(home)
         binaries = _binaries(home, copied=bool(account))
@@ -38,6 +40,11 @@ def running_postgres(*, durable: bool = False) -> Iterator[str]:
             yield f"postgresql+psycopg://postgres@/postgres?host={home}"
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether a server's files fit there: copying a database takes a sixth of the time where no disk is in the way."""
+    return folder.is_dir() and shutil.disk_usage(folder).free > ROOM_BYTES
 
 
 def _account(home: Path) -> dict[str, Any]:
